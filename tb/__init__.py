@@ -1,0 +1,1 @@
+"""The co-verification testbench of a legacy virtio-pci function."""

@@ -1,0 +1,1 @@
+"""UVM agents on the pins of the function under test."""

@@ -1,0 +1,1 @@
+"""Guest software: transport, virtqueue and device drivers over a HostBus."""

@@ -1,0 +1,1 @@
+"""Real guests: provisioning and booting a virtual machine against the function."""

@@ -1,0 +1,1 @@
+"""The golden model: what a right legacy virtio-pci function does. Standard library only."""

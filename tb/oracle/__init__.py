@@ -1,0 +1,1 @@
+"""The golden model held against recorded and live QEMU devices."""

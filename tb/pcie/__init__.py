@@ -1,0 +1,1 @@
+"""PCI Express TLPs as data: types, encode, decode. Standard library only."""

@@ -1,0 +1,1 @@
+"""UVM sequences: what the guest and the traffic generators do."""
