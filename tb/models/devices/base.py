@@ -1,0 +1,159 @@
+"""What every virtio device model offers, and the words in which it asks for data and states its effects.
+
+A device is a function from a request (a chain) to effects. ``serve`` is a generator: it yields operations
+(bytes it wants from the chain, work for its media) and returns ``Effects``. The judge answers them from
+what it has observed, the actor from memory and a media object; neither knows the device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from tb.models.virtqueue import Chain
+
+
+class DeviceType(IntEnum):
+    """Virtio device types, the value of the PCI Subsystem ID (VPCI-DISC-04)."""
+
+    NET = 1
+    BLOCK = 2
+    CONSOLE = 3
+    ENTROPY = 4
+    BALLOON = 5
+
+
+@dataclass(slots=True, frozen=True)
+class Gather:
+    """Asks for ``length`` bytes of the chain's readable stream from ``offset`` on; answered with bytes."""
+
+    offset: int
+    length: int
+
+
+@dataclass(slots=True, frozen=True)
+class MediaRead:
+    """Asks the disk for ``count`` sectors of 512 bytes; answered with a ``MediaResult`` carrying data."""
+
+    sector: int
+    count: int
+
+
+@dataclass(slots=True, frozen=True)
+class MediaWrite:
+    """Gives the disk whole sectors; answered with a ``MediaResult``."""
+
+    sector: int
+    data: bytes
+
+
+@dataclass(slots=True, frozen=True)
+class MediaFlush:
+    """Asks the disk to make everything written stable; answered with a ``MediaResult``."""
+
+
+@dataclass(slots=True, frozen=True)
+class MediaSend:
+    """Sends a frame or console output on ``port``; answered with a ``MediaResult``."""
+
+    data: bytes
+    port: int = 0
+
+
+@dataclass(slots=True, frozen=True)
+class MediaTake:
+    """Asks the media for up to ``length`` bytes (entropy); answered with a ``MediaResult`` carrying data."""
+
+    length: int
+    port: int = 0
+
+
+@dataclass(slots=True, frozen=True)
+class MediaResult:
+    """What the media answered: ``ok`` False is a media error, then ``data`` is empty."""
+
+    ok: bool
+    data: bytes = b""
+
+
+@dataclass(slots=True, frozen=True)
+class NextChain:
+    """Asks for one more chain of the queue being served; answered with a ``Chain``, None for no more."""
+
+
+Operation = Gather | MediaRead | MediaWrite | MediaFlush | MediaSend | MediaTake | NextChain
+Result = bytes | MediaResult | Chain | None
+
+
+@dataclass(slots=True, frozen=True)
+class Effects:
+    """What serving a chain does to guest memory.
+
+    ``writes``: (offset in the chain's writable stream, bytes), in any order; ``used_length``: the used
+    element's length; ``also``: further chains of the same queue, taken with ``NextChain`` and published
+    with the same used index.
+    """
+
+    writes: tuple[tuple[int, bytes], ...]
+    used_length: int
+    also: tuple[tuple[Chain, Effects], ...] = ()
+
+
+Serve = Generator[Operation, Result, Effects]
+
+
+class DeviceModel:
+    """Base of the device models: no queues served, no configuration. Subclasses override what they have.
+
+    Attributes:
+        type: virtio device type.
+        queue_sizes: entries of each queue, 0 for a queue that is absent.
+        host_features: the 32 feature bits offered.
+        vectors: MSI-X table entries, 0 for a function without MSI-X.
+    """
+
+    type: DeviceType
+    queue_sizes: Sequence[int]
+    host_features: int
+    vectors: int
+
+    @property
+    def config_length(self) -> int:
+        """Bytes of device configuration; reads past it give ones (VPCI-REG-14)."""
+        return len(self.config_bytes())
+
+    def config_bytes(self) -> bytes:
+        """The device configuration as the guest reads it now."""
+        return b""
+
+    def write_config(self, offset: int, data: bytes) -> None:
+        """A guest write that lies wholly inside the configuration; read-only fields ignore it."""
+
+    def features_accepted(self, features: int) -> None:
+        """The guest's features are now ``features`` (already masked with what is offered)."""
+
+    def status_written(self, status: int) -> None:
+        """The status register has changed to ``status`` (never 0: that is ``reset``)."""
+
+    def bad_features(self) -> int:
+        """Features assumed for a driver that acknowledges bit 30 (VPCI-STAT-20)."""
+        return 0
+
+    def reset(self) -> None:
+        """Back to the state after power-up, as far as a virtio reset reaches."""
+
+    def wants(self, queue: int) -> bool:
+        """Whether the device would serve a chain of ``queue`` now.
+
+        Request queues always; a queue of empty buffers only while the device has something to put there.
+        """
+        return True
+
+    def serve(self, queue: int, chain: Chain) -> Serve:
+        """Serve one chain. Raises ``ChainError`` when the queue must stop instead."""
+        raise NotImplementedError(f"{type(self).__name__} has no queue {queue}")
+
+    def take_config_changes(self) -> int:
+        """Number of configuration changes to tell the guest about since the last call."""
+        return 0

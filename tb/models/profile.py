@@ -1,0 +1,184 @@
+"""The profile: every choice the specification leaves to the implementation, by name, with its requirement.
+
+A profile is a TOML file with exactly these fields. The shipped ones lie in ``profiles/`` beside this module;
+a user writes his own for his device and loads it with ``Profile.from_toml``. Nothing else in the golden model
+tells one implementation from another.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+SHIPPED = Path(__file__).parent / "profiles"
+
+
+class ProfileError(Exception):
+    """A profile that cannot be used; the message says which file and field, and what would be right."""
+
+
+def _choice(requirement: str, decides: str) -> Any:
+    """A field without a default: what it ``decides`` and the ``requirement`` it belongs to."""
+    return field(metadata={"requirement": requirement, "decides": decides})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """One implementation's choices. ``docs/profiles.md`` shows this table with the shipped values."""
+
+    name: str = _choice("", "what reports call this profile")
+
+    # --- configuration space
+    command_writable: int = _choice("PCI-CFG-03", "mask of the command bits that keep what is written")
+    status_clearable: int = _choice("PCI-CFG-05", "mask of the status bits that writing one clears")
+    cache_line_writable: bool = _choice("PCI-CFG-11", "whether Cache Line Size keeps what is written")
+    latency_timer_writable: bool = _choice("PCI-CFG-11", "whether Latency Timer keeps what is written")
+    subsystem_vendor: int = _choice("VPCI-DISC-05", "PCI Subsystem Vendor ID")
+    class_codes: Mapping[str, int] = _choice("VPCI-DISC-10", "24-bit class code per device type")
+    msix_capability: int = _choice("PCI-CFG-10", "config offset of the MSI-X capability")
+    pcie_capability: int = _choice("PCI-CFG-16", "config offset of the PCI Express capability, 0 for none")
+    pcie_max_payload: int = _choice("VFIO-16", "largest Max_Payload_Size supported, bytes")
+    scratch_config: bool = _choice(
+        "PCI-CFG-01", "whether config bytes past the header that no capability owns keep what is written"
+    )
+
+    # --- BAR0
+    access_width: Literal["byte_enables", "register_start", "exact"] = _choice(
+        "VPCI-REG-10", "what an access does that is not one register's natural width and offset"
+    )
+    bar0_minimum: int = _choice("VPCI-REG-17", "smallest BAR0, bytes")
+    queue_select_limit: int = _choice("VPCI-REG-21", "queue_select ignores values from here on (65536: none)")
+    missing_queue_pfn: int = _choice("VPCI-REG-21", "QUEUE_PFN of a queue that does not exist")
+    missing_queue_vector: Literal["none", "stored"] = _choice(
+        "VPCI-REG-21", "whether QUEUE_VECTOR of a queue that does not exist keeps what is written"
+    )
+    pfn_zero: Literal["reset_device", "stop_queue"] = _choice("DIS-1", "what writing 0 to QUEUE_PFN does")
+    pfn_rewrite: Literal["ignored", "moved"] = _choice(
+        "VPCI-Q-11", "what a new non-zero QUEUE_PFN does to a live queue (moved: ring indices are kept)"
+    )
+    features_lock: Literal["never", "first_notify"] = _choice(
+        "VPCI-STAT-25", "from when on a write to the driver features is ignored until reset"
+    )
+    features_ok_locks: bool = _choice("VPCI-STAT-09", "whether status bit 3 makes feature writes ignored")
+    bad_feature: Literal["not_offered", "offered"] = _choice(
+        "VPCI-STAT-20", "whether feature bit 30 is offered as a trap; acknowledging it clears the features"
+    )
+    status_driver_sets_bus_master: bool = _choice(
+        "VPCI-STAT-27", "whether writing exactly 3 to the status sets the PCI bus master bit"
+    )
+    isr_queue_under_msix: bool = _choice("DIS-2", "whether a queue interrupt sets the ISR with MSI-X enabled")
+    isr_config_change: int = _choice("DIS-3", "ISR bits that a configuration change sets")
+    config_interrupt: Literal["driver_ok", "always"] = _choice(
+        "DIS-8", "when a configuration change interrupts"
+    )
+    vector_out_of_range: Literal["no_vector", "stored"] = _choice(
+        "VPCI-INT-10", "what a vector register holds after a vector past the table was written"
+    )
+    msix_disable_raises_intx: bool = _choice(
+        "VPCI-INT-07", "whether disabling MSI-X with ISR bits set asserts INTx"
+    )
+    bus_master_off: Literal["stalls", "clears_driver_ok"] = _choice(
+        "VPCI-STAT-28", "what clearing bus master does to a running function"
+    )
+    reset_fence: Literal["write_completion", "status_read", "immediate"] = _choice(
+        "VPCI-STAT-04", "the completion after which a reset function sends nothing any more"
+    )
+
+    # --- MSI-X
+    msix_entry_writable: tuple[int, ...] = _choice(
+        "PCI-MSIX-03", "writable bits of an entry's four DWs: address low, address high, data, vector control"
+    )
+    msix_pending_without_bus_master: Literal["pending", "lost"] = _choice(
+        "PCI-MSIX-22", "what becomes of a message while bus master is off"
+    )
+
+    # --- split virtqueue
+    ring_features: int = _choice("VPCI-STAT-22", "transport feature bits offered (24 and above)")
+    max_segments: int = _choice("BAD-RING-34", "most buffers a chain may have")
+    chain_limit_counts: Literal["table", "whole_chain"] = _choice(
+        "VRING-DESC-04", "whether a loop is found per descriptor table or by max_segments alone"
+    )
+    zero_length_descriptor: Literal["stop", "accept"] = _choice("DIS-4", "what a zero-length descriptor does")
+    writable_before_readable: Literal["stop", "accept"] = _choice(
+        "VRING-DESC-05", "what a readable descriptor after a writable one does"
+    )
+    indirect_not_negotiated: Literal["table", "stop"] = _choice(
+        "DIS-7", "what INDIRECT means when the feature was not negotiated"
+    )
+    indirect_after_direct: Literal["table", "data"] = _choice(
+        "DIS-5", "what INDIRECT means on a descriptor that is not the first"
+    )
+    indirect_with_next: Literal["ignored", "resume"] = _choice(
+        "VRING-IND-03", "what NEXT means beside INDIRECT (resume: back to the main table afterwards)"
+    )
+    nested_indirect: Literal["stop", "data"] = _choice("VRING-IND-02", "what INDIRECT means inside a table")
+    broken: Literal["queue", "device"] = _choice("VPCI-STAT-14", "what a malformed chain stops until reset")
+    used_flags: Literal["zero", "toggles"] = _choice(
+        "VRING-KICK-01", "whether used.flags asks for no kicks while the function drains the ring"
+    )
+    avail_event: Literal["after_drain", "per_chain"] = _choice(
+        "VRING-KICK-05", "when avail_event is written with EVENT_IDX"
+    )
+
+    # --- block
+    block_features: int = _choice("VBLK-02", "block feature bits offered, RO (5) and MQ (12) aside")
+    block_config_length: int = _choice("VBLK-03", "bytes of block configuration")
+    block_used_length: Literal["written_prefix", "whole_buffer"] = _choice(
+        "VRING-US-04", "used length of a block request: bytes really written first, or all writable ones"
+    )
+
+    @classmethod
+    def from_toml(cls, path: Path) -> Profile:
+        """Load a profile. Raises ``ProfileError`` naming the file and each wrong, unknown, missing field."""
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ProfileError(f"{path}: cannot be read: {error.strerror}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ProfileError(f"{path}: is no TOML: {error}") from error
+        faults = _faults(values)
+        if faults:
+            raise ProfileError("\n".join(f"{path}: {fault}" for fault in faults))
+        checked: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+        return cls(**checked)
+
+
+_TYPES: dict[str, Any] = get_type_hints(Profile)
+
+
+def _faults(values: Mapping[str, Any]) -> list[str]:
+    known = {f.name for f in fields(Profile)}
+    faults = [f"{name} is no field of a profile" for name in sorted(values.keys() - known)]
+    faults += [f"{name} is missing" for name in sorted(known - values.keys())]
+    for name in sorted(known & values.keys()):
+        fault = _type_fault(_TYPES[name], values[name])
+        if fault:
+            faults.append(f"{name} {fault}, not {values[name]!r}")
+    return faults
+
+
+def _type_fault(kind: Any, value: Any) -> str:
+    """What the field must be, when ``value`` is not that; empty when it is."""
+    origin = get_origin(kind)
+    if origin is Literal:
+        choices = get_args(kind)
+        return "" if value in choices else "must be one of " + ", ".join(choices)
+    if origin is tuple:
+        whole = isinstance(value, list) and all(type(v) is int for v in value)
+        return "" if whole else "must be a list of whole numbers"
+    if origin is not None:
+        whole = isinstance(value, dict) and all(type(v) is int for v in value.values())
+        return "" if whole else "must be a table of whole numbers"
+    words = {bool: "true or false", int: "a whole number", str: "a text"}
+    return "" if type(value) is kind else f"must be {words[kind]}"
+
+
+def _shipped(name: str) -> Profile:
+    return Profile.from_toml(SHIPPED / f"{name}.toml")
+
+
+QEMU_7_2 = _shipped("qemu_7_2")
+VIRTIO_PCI_RTL = _shipped("virtio_pci_rtl")
