@@ -20,12 +20,11 @@ class OutOfMemoryError(MemoryError):
 class SparseMemory:
     """Implements `HostMemory`. Addresses and lengths in bytes."""
 
-    __slots__ = ("_high", "_low", "_pages")
+    __slots__ = ("_next", "_pages")
 
-    def __init__(self, *, low: int = LOW_BASE, high: int = HIGH_BASE) -> None:
+    def __init__(self, base: int = LOW_BASE) -> None:
         self._pages: dict[int, bytearray] = {}
-        self._low = low
-        self._high = high
+        self._next = base
 
     def read(self, address: int, length: int) -> bytes:
         """`length` bytes from `address`; never-written bytes are zero."""
@@ -60,14 +59,26 @@ class SparseMemory:
 
     def allocate(self, length: int, align: int = 16) -> int:
         """Reserve zeroed bytes below 4 GiB."""
-        base = -(-self._low // align) * align
+        base = -(-self._next // align) * align
         if base + length > LOW_LIMIT:
             raise OutOfMemoryError(f"no {length} bytes are left below {LOW_LIMIT:#x}")
-        self._low = base + length
+        self._next = base + length
         return base
 
-    def allocate_high(self, length: int, align: int = 16) -> int:
-        """Reserve zeroed bytes at or above 4 GiB."""
-        base = -(-self._high // align) * align
-        self._high = base + length
+
+class Arena:
+    """A bump allocator over addresses of the caller's choice, for buffers that must lie somewhere special."""
+
+    __slots__ = ("_limit", "_next")
+
+    def __init__(self, base: int = HIGH_BASE, length: int = 1 << 40) -> None:
+        self._next = base
+        self._limit = base + length
+
+    def allocate(self, length: int, align: int = 16) -> int:
+        """Reserve `length` bytes at a multiple of `align`."""
+        base = -(-self._next // align) * align
+        if base + length > self._limit:
+            raise OutOfMemoryError(f"no {length} bytes are left below {self._limit:#x}")
+        self._next = base + length
         return base

@@ -1,0 +1,345 @@
+"""The guest's block driver: requests in flight over one queue, in the shape every legacy driver uses.
+
+A request is a header, data, and a status byte; how they are cut into buffers is a `Framing`, so that a test can
+cut them anywhere (ANY_LAYOUT) without another driver.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum, IntFlag
+
+from tb.guest.enumeration import PciFunction
+from tb.guest.errors import DeviceTimeoutError, GuestUsageError, InterruptError, ProbeError, RequestError
+from tb.guest.host_bus import HostBus
+from tb.guest.interrupts import LADDER, InterruptMode, Interrupts
+from tb.guest.registers import DeviceKind, RingFeature, Status
+from tb.guest.transport import QueueFactory, Transport
+from tb.guest.virtqueue import Completion, Piece, SplitQueue
+
+SECTOR = 512
+HEADER_BYTES = 16
+SERIAL_BYTES = 20
+STATUS_POISON = 0xEE
+"""What the status byte holds before the device writes it: no status any device returns."""
+CONFIG_BYTES = 24
+_HEADER = struct.Struct("<IIQ")
+_CONFIG = struct.Struct("<QIIHBBI")
+
+
+class BlockType(IntEnum):
+    """Request types (VBLK-08)."""
+
+    IN = 0
+    OUT = 1
+    SCSI_CMD = 2
+    FLUSH = 4
+    FLUSH_OUT = 5
+    GET_ID = 8
+    DISCARD = 11
+
+
+class BlockStatus(IntEnum):
+    """Request results (VBLK-10)."""
+
+    OK = 0
+    IO_ERROR = 1
+    UNSUPPORTED = 2
+
+
+class BlockFeature(IntFlag):
+    """Feature bits of a block device (VBLK-02)."""
+
+    NONE = 0
+    SIZE_MAX = 1 << 1
+    SEG_MAX = 1 << 2
+    GEOMETRY = 1 << 4
+    READ_ONLY = 1 << 5
+    BLK_SIZE = 1 << 6
+    FLUSH = 1 << 9
+
+
+DRIVER_FEATURES = (
+    BlockFeature.SEG_MAX
+    | BlockFeature.READ_ONLY
+    | BlockFeature.BLK_SIZE
+    | BlockFeature.FLUSH
+    | RingFeature.ANY_LAYOUT
+    | RingFeature.INDIRECT_DESC
+    | RingFeature.EVENT_IDX
+)
+
+
+@dataclass(slots=True, frozen=True)
+class BlockConfig:
+    """The device config every legacy block device has. `capacity` in sectors of 512 bytes."""
+
+    capacity: int
+    size_max: int
+    seg_max: int
+    blk_size: int
+
+    @classmethod
+    def decode(cls, raw: bytes) -> BlockConfig:
+        """From the first 24 bytes of device config (VBLK-03)."""
+        capacity, size_max, seg_max, _cylinders, _heads, _sectors, blk_size = _CONFIG.unpack(raw[:CONFIG_BYTES])
+        return cls(capacity, size_max, seg_max, blk_size)
+
+
+@dataclass(slots=True)
+class BlockRequest:
+    """One request. `data` goes to the device; `length` bytes come from it. Results are filled in when done."""
+
+    type: int
+    sector: int = 0
+    data: bytes = b""
+    length: int = 0
+    indirect: bool = False
+    reserved: int = 0
+    status: int = STATUS_POISON
+    used_length: int = 0
+    answer: bytes = b""
+
+    @property
+    def header(self) -> bytes:
+        return _HEADER.pack(self.type, self.reserved, self.sector)
+
+    @property
+    def ok(self) -> bool:
+        return self.status == BlockStatus.OK
+
+
+@dataclass(slots=True)
+class Slot:
+    """Buffers for one request in flight: a header, `room` bytes of data, a status byte."""
+
+    header: int
+    data: int
+    status: int
+    room: int
+
+
+Framing = Callable[[Slot, BlockRequest], tuple[list[Piece], list[Piece]]]
+"""Cuts a request's buffers into readable and writable pieces."""
+
+
+def plain_framing(slot: Slot, request: BlockRequest) -> tuple[list[Piece], list[Piece]]:
+    """The legacy framing: header, data, status, each in a buffer of its own (VBLK-21)."""
+    readable = [(slot.header, HEADER_BYTES)]
+    writable = [(slot.status, 1)]
+    if request.data:
+        readable.append((slot.data, len(request.data)))
+    if request.length:
+        writable.insert(0, (slot.data, request.length))
+    return readable, writable
+
+
+def paged_framing(page: int) -> Framing:
+    """Data in buffers of at most `page` bytes, as a driver with scattered pages has them."""
+
+    def frame(slot: Slot, request: BlockRequest) -> tuple[list[Piece], list[Piece]]:
+        readable = [(slot.header, HEADER_BYTES), *_cut(slot.data, len(request.data), page)]
+        writable = [*_cut(slot.data, request.length, page), (slot.status, 1)]
+        return readable, writable
+
+    return frame
+
+
+def _cut(address: int, length: int, page: int) -> list[Piece]:
+    return [(address + at, min(page, length - at)) for at in range(0, length, page)]
+
+
+@dataclass(slots=True)
+class BlockCounts:
+    """Work done by one driver."""
+
+    requests: int = 0
+    bytes_read: int = 0
+    bytes_written: int = 0
+    deepest: int = 0
+    by_status: dict[int, int] = field(default_factory=dict)
+
+
+class BlockDriver:
+    """A block device in use. Make one with `attach`."""
+
+    def __init__(self, transport: Transport, interrupts: Interrupts, queue: SplitQueue, config: BlockConfig) -> None:
+        self.transport = transport
+        self.interrupts = interrupts
+        self.queue = queue
+        self.config = config
+        self.framing: Framing = plain_framing
+        self.timeout_ns = 20_000_000
+        self.counts = BlockCounts()
+        self.config_changes = 0
+        self._slots: deque[Slot] = deque()
+        self._memory = transport.bus.memory
+
+    @classmethod
+    async def attach(
+        cls,
+        bus: HostBus,
+        function: PciFunction,
+        *,
+        wanted: int = DRIVER_FEATURES,
+        ladder: Sequence[InterruptMode] = LADDER,
+        make_queue: QueueFactory | None = None,
+    ) -> BlockDriver:
+        """Bring a block function up in FreeBSD's order, up to DRIVER_OK. ProbeError if it is another device."""
+        if function.identity.subsystem != DeviceKind.BLOCK:
+            raise ProbeError("VPCI-DISC-04", f"subsystem {function.identity.subsystem} is not a block device")
+        transport = Transport(bus, function)
+        await transport.attach()
+        await transport.set_status(Status.DRIVER)
+        await transport.negotiate_features(wanted)
+        config = BlockConfig.decode(await transport.read_stable_config(0, CONFIG_BYTES))
+        queue = await transport.allocate_queue(make_queue)
+        interrupts = await Interrupts.of(transport)
+        await interrupts.set_up(ladder)
+        await transport.driver_ok()
+        return cls(transport, interrupts, queue, config)
+
+    def reserve(self, slots: int, room: int) -> None:
+        """Allocate buffers for `slots` requests in flight of at most `room` data bytes; earlier slots are dropped."""
+        allocate = self._memory.allocate
+        self._slots = deque(
+            Slot(allocate(HEADER_BYTES), allocate(max(room, SERIAL_BYTES), 4096), allocate(1), max(room, SERIAL_BYTES))
+            for _ in range(slots)
+        )
+
+    def submit(self, request: BlockRequest) -> None:
+        """Put one request into the ring without showing it. GuestUsageError when no slot is free or fits."""
+        if not self._slots:
+            raise GuestUsageError("every request slot is in flight")
+        slot = self._slots.popleft()
+        if max(len(request.data), request.length) > slot.room:
+            raise GuestUsageError(f"a slot holds {slot.room} bytes, not {max(len(request.data), request.length)}")
+        self._memory.write(slot.header, request.header)
+        self._memory.write(slot.status, bytes((STATUS_POISON,)))
+        if request.data:
+            self._memory.write(slot.data, request.data)
+        readable, writable = self.framing(slot, request)
+        self.queue.add(readable, writable, (request, slot), indirect=request.indirect)
+
+    async def kick(self) -> None:
+        """Show what was submitted; notify if the device wants it."""
+        if self.queue.publish():
+            await self.transport.notify(self.queue)
+
+    def collect(self) -> list[BlockRequest]:
+        """Take back what is done, and look once more after re-arming the interrupt."""
+        done = []
+        while fresh := self.queue.collect():
+            done += [self._finish(completion) for completion in fresh]
+        return done
+
+    async def wait(self) -> list[BlockRequest]:
+        """Wait for interrupts until at least one request is done.
+
+        DeviceTimeoutError when nothing comes; InterruptError when the device was done but did not say so.
+        """
+        while True:
+            notice = await self.interrupts.wait(self.timeout_ns)
+            if notice is None:
+                raise self._nothing_came()
+            if notice.config:
+                self.config_changes += 1
+            if notice.queues and (done := self.collect()):
+                return done
+
+    async def run(
+        self, requests: Iterable[BlockRequest], *, depth: int, done: Callable[[BlockRequest], None] | None = None
+    ) -> None:
+        """Push requests through with up to `depth` in flight; `done` sees each as it completes."""
+        source = iter(requests)
+        exhausted = False
+        while True:
+            exhausted = exhausted or not self._fill(source, depth)
+            await self.kick()
+            if exhausted and not self.queue.outstanding:
+                return
+            for request in await self.wait():
+                if done is not None:
+                    done(request)
+
+    async def do(self, request: BlockRequest) -> BlockRequest:
+        """One request alone, from submit to done."""
+        await self.run((request,), depth=1)
+        return request
+
+    async def read(self, sector: int, length: int) -> bytes:
+        """Read `length` bytes. RequestError if the device does not say OK."""
+        return self._must_be_ok(await self.do(BlockRequest(BlockType.IN, sector, length=length))).answer
+
+    async def write(self, sector: int, data: bytes) -> None:
+        """Write whole sectors. RequestError if the device does not say OK."""
+        self._must_be_ok(await self.do(BlockRequest(BlockType.OUT, sector, data)))
+
+    async def flush(self) -> None:
+        """Make what was written stable. RequestError if the device does not say OK."""
+        self._must_be_ok(await self.do(BlockRequest(BlockType.FLUSH)))
+
+    async def get_id(self) -> bytes:
+        """The 20-byte serial with its padding cut off (VBLK-14)."""
+        request = BlockRequest(BlockType.GET_ID, length=SERIAL_BYTES)
+        return self._must_be_ok(await self.do(request)).answer.split(b"\0")[0]
+
+    async def stop(self) -> None:
+        """Stop the device; requests still in flight are lost, interrupts that came late are thrown away."""
+        await self.transport.stop()
+        self._slots.extend(chain.token[1] for chain in self.queue.in_flight.values())
+        self.queue.reset()
+        await self.interrupts.discard()
+
+    async def reinit(self, features: int | None = None) -> None:
+        """Bring a stopped device up again with what was negotiated before."""
+        await self.transport.reinit(self.transport.features if features is None else features)
+        await self.interrupts.register_vectors()
+        await self.transport.driver_ok()
+
+    def _fill(self, source: Iterator[BlockRequest], depth: int) -> bool:
+        """Submit until `depth` are in flight. False when the source is exhausted."""
+        while self.queue.outstanding < depth:
+            request = next(source, None)
+            if request is None:
+                return False
+            self.submit(request)
+        self.counts.deepest = max(self.counts.deepest, self.queue.outstanding)
+        return True
+
+    def _finish(self, completion: Completion) -> BlockRequest:
+        request, slot = completion.token
+        request.status = self._memory.read(slot.status, 1)[0]
+        request.used_length = completion.length
+        if request.length:
+            request.answer = self._memory.read(slot.data, request.length)
+        self._slots.append(slot)
+        if request.status == STATUS_POISON:
+            raise RequestError("VBLK-11", f"a request of type {request.type} came back without a status")
+        self._count(request)
+        finished: BlockRequest = request
+        return finished
+
+    def _count(self, request: BlockRequest) -> None:
+        counts = self.counts
+        counts.requests += 1
+        counts.by_status[request.status] = counts.by_status.get(request.status, 0) + 1
+        if request.ok:
+            counts.bytes_read += request.length
+            counts.bytes_written += len(request.data)
+
+    def _must_be_ok(self, request: BlockRequest) -> BlockRequest:
+        if not request.ok:
+            what = f"type {request.type} at sector {request.sector} came back with status {request.status}"
+            raise RequestError("VBLK-10", what)
+        return request
+
+    def _nothing_came(self) -> DeviceTimeoutError | InterruptError:
+        if self.queue.has_used():
+            what = f"queue {self.queue.index} has used chains and no interrupt came in {self.timeout_ns} ns"
+            return InterruptError("VRING-INT-01", what)
+        what = f"{self.queue.outstanding} requests are not done after {self.timeout_ns} ns"
+        return DeviceTimeoutError("BAD-DEV-11", what)
