@@ -1,0 +1,77 @@
+// PCI Express constants and types of the function's bus side: TLP header fields as PCIe draws them
+// (DW0 in bits 127:96, byte 0 of the drawing in bits 127:120), byte-enable helpers, error events.
+
+package pcie_pkg;
+
+  // Fmt[2:0] and Type[4:0] of the TLPs this function sends or recognises.
+  typedef enum logic [2:0] {
+    Fmt3Dw     = 3'b000,
+    Fmt4Dw     = 3'b001,
+    Fmt3DwData = 3'b010,
+    Fmt4DwData = 3'b011
+  } tlp_fmt_e;
+
+  localparam logic [4:0] TypeMemory         = 5'b00000;
+  localparam logic [4:0] TypeMemoryLocked   = 5'b00001;
+  localparam logic [4:0] TypeIo             = 5'b00010;
+  localparam logic [4:0] TypeConfig0        = 5'b00100;
+  localparam logic [4:0] TypeConfig1        = 5'b00101;
+  localparam logic [4:0] TypeCompletion     = 5'b01010;
+  localparam logic [4:0] TypeCompletionLock = 5'b01011;
+  localparam logic [4:0] TypeFetchAdd       = 5'b01100;
+  localparam logic [4:0] TypeSwap           = 5'b01101;
+  localparam logic [4:0] TypeCompareSwap    = 5'b01110;
+  localparam logic [4:0] TypeDeferrable     = 5'b11011;
+  localparam logic [4:0] TypeMessageLocal   = 5'b10100;  // routing 100b: terminate at receiver
+
+  localparam logic [7:0] MsgAssertIntA   = 8'h20;
+  localparam logic [7:0] MsgDeassertIntA = 8'h24;
+
+  typedef enum logic [2:0] {
+    CplSuccess            = 3'b000,
+    CplUnsupportedRequest = 3'b001,
+    CplRetry              = 3'b010,
+    CplAbort              = 3'b100
+  } cpl_status_e;
+
+  // Largest DMA request of either direction; larger Max_Payload_Size or Max_Read_Request_Size settings
+  // are treated as this one. Also the size of one read buffer.
+  localparam int unsigned MaxDmaBytes = 512;
+  localparam int unsigned DmaLenWidth = $clog2(MaxDmaBytes) + 1;
+  typedef logic [DmaLenWidth-1:0] dma_len_t;  // 0 .. MaxDmaBytes
+
+  // Error events, one-clock pulses; config_space folds them into Status and Device Status.
+  typedef struct packed {
+    logic unsupported_request;     // a request was answered UR or dropped as such
+    logic signalled_target_abort;  // a request was answered CA
+    logic received_master_abort;   // a DMA read came back UR
+    logic received_target_abort;   // a DMA read came back CA
+    logic poisoned;                // any poisoned TLP was received
+    logic poisoned_completion;     // ... and it was a completion of a DMA read
+    logic completion_timeout;
+    logic unexpected_completion;
+    logic malformed_completion;
+  } pcie_error_t;
+
+  // Everything one DMA or message TLP needs besides its payload.
+  typedef struct packed {
+    logic        write;
+    logic        message;    // INTx message; address bits 7:0 carry the message code
+    logic [63:0] address;    // DW aligned
+    logic [9:0]  length;     // DW, 1..128
+    logic [3:0]  first_be;
+    logic [3:0]  last_be;
+    logic [7:0]  tag;
+  } tlp_info_t;
+
+  // Byte enables of the bytes [first, 3] of a DW.
+  function automatic logic [3:0] be_from(logic [1:0] first);
+    return 4'b1111 << first;
+  endfunction
+
+  // Byte enables of the bytes [0, last] of a DW.
+  function automatic logic [3:0] be_up_to(logic [1:0] last);
+    return 4'b1111 >> (2'd3 - last);
+  endfunction
+
+endpackage
