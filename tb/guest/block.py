@@ -1,155 +1,31 @@
-"""The guest's block driver: requests in flight over one queue, in the shape every legacy driver uses.
-
-A request is a header, data, and a status byte; how they are cut into buffers is a `Framing`, so that a test can
-cut them anywhere (ANY_LAYOUT) without another driver.
-"""
+"""The guest's block driver: attach, requests in flight over one queue, stop and start again."""
 
 from __future__ import annotations
 
-import struct
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum, IntFlag
 
+from tb.guest.block_request import (
+    CONFIG_BYTES,
+    DRIVER_FEATURES,
+    HEADER_BYTES,
+    SERIAL_BYTES,
+    STATUS_POISON,
+    BlockConfig,
+    BlockRequest,
+    BlockType,
+    Framing,
+    Slot,
+    plain_framing,
+)
 from tb.guest.enumeration import PciFunction
 from tb.guest.errors import DeviceTimeoutError, GuestUsageError, InterruptError, ProbeError, RequestError
 from tb.guest.host_bus import HostBus
 from tb.guest.interrupts import LADDER, InterruptMode, Interrupts
-from tb.guest.registers import DeviceKind, RingFeature, Status
+from tb.guest.registers import QUEUE_ALIGN, DeviceKind, Status
 from tb.guest.transport import QueueFactory, Transport
-from tb.guest.virtqueue import Completion, Piece, SplitQueue
-
-SECTOR = 512
-HEADER_BYTES = 16
-SERIAL_BYTES = 20
-STATUS_POISON = 0xEE
-"""What the status byte holds before the device writes it: no status any device returns."""
-CONFIG_BYTES = 24
-_HEADER = struct.Struct("<IIQ")
-_CONFIG = struct.Struct("<QIIHBBI")
-
-
-class BlockType(IntEnum):
-    """Request types (VBLK-08)."""
-
-    IN = 0
-    OUT = 1
-    SCSI_CMD = 2
-    FLUSH = 4
-    FLUSH_OUT = 5
-    GET_ID = 8
-    DISCARD = 11
-
-
-class BlockStatus(IntEnum):
-    """Request results (VBLK-10)."""
-
-    OK = 0
-    IO_ERROR = 1
-    UNSUPPORTED = 2
-
-
-class BlockFeature(IntFlag):
-    """Feature bits of a block device (VBLK-02)."""
-
-    NONE = 0
-    SIZE_MAX = 1 << 1
-    SEG_MAX = 1 << 2
-    GEOMETRY = 1 << 4
-    READ_ONLY = 1 << 5
-    BLK_SIZE = 1 << 6
-    FLUSH = 1 << 9
-
-
-DRIVER_FEATURES = (
-    BlockFeature.SEG_MAX
-    | BlockFeature.READ_ONLY
-    | BlockFeature.BLK_SIZE
-    | BlockFeature.FLUSH
-    | RingFeature.ANY_LAYOUT
-    | RingFeature.INDIRECT_DESC
-    | RingFeature.EVENT_IDX
-)
-
-
-@dataclass(slots=True, frozen=True)
-class BlockConfig:
-    """The device config every legacy block device has. `capacity` in sectors of 512 bytes."""
-
-    capacity: int
-    size_max: int
-    seg_max: int
-    blk_size: int
-
-    @classmethod
-    def decode(cls, raw: bytes) -> BlockConfig:
-        """From the first 24 bytes of device config (VBLK-03)."""
-        capacity, size_max, seg_max, _cylinders, _heads, _sectors, blk_size = _CONFIG.unpack(raw[:CONFIG_BYTES])
-        return cls(capacity, size_max, seg_max, blk_size)
-
-
-@dataclass(slots=True)
-class BlockRequest:
-    """One request. `data` goes to the device; `length` bytes come from it. Results are filled in when done."""
-
-    type: int
-    sector: int = 0
-    data: bytes = b""
-    length: int = 0
-    indirect: bool = False
-    reserved: int = 0
-    status: int = STATUS_POISON
-    used_length: int = 0
-    answer: bytes = b""
-
-    @property
-    def header(self) -> bytes:
-        return _HEADER.pack(self.type, self.reserved, self.sector)
-
-    @property
-    def ok(self) -> bool:
-        return self.status == BlockStatus.OK
-
-
-@dataclass(slots=True)
-class Slot:
-    """Buffers for one request in flight: a header, `room` bytes of data, a status byte."""
-
-    header: int
-    data: int
-    status: int
-    room: int
-
-
-Framing = Callable[[Slot, BlockRequest], tuple[list[Piece], list[Piece]]]
-"""Cuts a request's buffers into readable and writable pieces."""
-
-
-def plain_framing(slot: Slot, request: BlockRequest) -> tuple[list[Piece], list[Piece]]:
-    """The legacy framing: header, data, status, each in a buffer of its own (VBLK-21)."""
-    readable = [(slot.header, HEADER_BYTES)]
-    writable = [(slot.status, 1)]
-    if request.data:
-        readable.append((slot.data, len(request.data)))
-    if request.length:
-        writable.insert(0, (slot.data, request.length))
-    return readable, writable
-
-
-def paged_framing(page: int) -> Framing:
-    """Data in buffers of at most `page` bytes, as a driver with scattered pages has them."""
-
-    def frame(slot: Slot, request: BlockRequest) -> tuple[list[Piece], list[Piece]]:
-        readable = [(slot.header, HEADER_BYTES), *_cut(slot.data, len(request.data), page)]
-        writable = [*_cut(slot.data, request.length, page), (slot.status, 1)]
-        return readable, writable
-
-    return frame
-
-
-def _cut(address: int, length: int, page: int) -> list[Piece]:
-    return [(address + at, min(page, length - at)) for at in range(0, length, page)]
+from tb.guest.virtqueue import Completion, SplitQueue
 
 
 @dataclass(slots=True)
@@ -166,7 +42,9 @@ class BlockCounts:
 class BlockDriver:
     """A block device in use. Make one with `attach`."""
 
-    def __init__(self, transport: Transport, interrupts: Interrupts, queue: SplitQueue, config: BlockConfig) -> None:
+    def __init__(
+        self, transport: Transport, interrupts: Interrupts, queue: SplitQueue, config: BlockConfig
+    ) -> None:
         self.transport = transport
         self.interrupts = interrupts
         self.queue = queue
@@ -188,7 +66,7 @@ class BlockDriver:
         ladder: Sequence[InterruptMode] = LADDER,
         make_queue: QueueFactory | None = None,
     ) -> BlockDriver:
-        """Bring a block function up in FreeBSD's order, up to DRIVER_OK. ProbeError if it is another device."""
+        """Bring a block function up in FreeBSD's order, to DRIVER_OK. ProbeError if it is another device."""
         if function.identity.subsystem != DeviceKind.BLOCK:
             raise ProbeError("VPCI-DISC-04", f"subsystem {function.identity.subsystem} is not a block device")
         transport = Transport(bus, function)
@@ -203,11 +81,11 @@ class BlockDriver:
         return cls(transport, interrupts, queue, config)
 
     def reserve(self, slots: int, room: int) -> None:
-        """Allocate buffers for `slots` requests in flight of at most `room` data bytes; earlier slots are dropped."""
+        """Allocate buffers for `slots` requests in flight with `room` data bytes each; drops earlier ones."""
         allocate = self._memory.allocate
+        room = max(room, SERIAL_BYTES)
         self._slots = deque(
-            Slot(allocate(HEADER_BYTES), allocate(max(room, SERIAL_BYTES), 4096), allocate(1), max(room, SERIAL_BYTES))
-            for _ in range(slots)
+            Slot(allocate(HEADER_BYTES), allocate(room, QUEUE_ALIGN), allocate(1), room) for _ in range(slots)
         )
 
     def submit(self, request: BlockRequest) -> None:
@@ -215,8 +93,9 @@ class BlockDriver:
         if not self._slots:
             raise GuestUsageError("every request slot is in flight")
         slot = self._slots.popleft()
-        if max(len(request.data), request.length) > slot.room:
-            raise GuestUsageError(f"a slot holds {slot.room} bytes, not {max(len(request.data), request.length)}")
+        needed = max(len(request.data), request.length)
+        if needed > slot.room:
+            raise GuestUsageError(f"a slot holds {slot.room} bytes, not {needed}")
         self._memory.write(slot.header, request.header)
         self._memory.write(slot.status, bytes((STATUS_POISON,)))
         if request.data:
@@ -251,7 +130,11 @@ class BlockDriver:
                 return done
 
     async def run(
-        self, requests: Iterable[BlockRequest], *, depth: int, done: Callable[[BlockRequest], None] | None = None
+        self,
+        requests: Iterable[BlockRequest],
+        *,
+        depth: int,
+        done: Callable[[BlockRequest], None] | None = None,
     ) -> None:
         """Push requests through with up to `depth` in flight; `done` sees each as it completes."""
         source = iter(requests)

@@ -1,7 +1,7 @@
 """What firmware and the operating system do with a PCI function before a driver sees it.
 
-Each verb is one step: identify, size the BARs, assign them, walk the capabilities, enable decoding. Every step
-reads back what it wrote and restores what it disturbed.
+Each verb is one step: identify, size the BARs, assign them, walk the capabilities, enable decoding. Every
+step reads back what it wrote and restores what it disturbed.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ async def read_identity(bus: HostBus) -> Identity:
 
 
 def check_legacy(identity: Identity) -> None:
-    """The probe of a legacy driver (FreeBSD vtpci_probe): vendor, device range, revision. ProbeError if not."""
+    """A legacy driver's probe (FreeBSD vtpci_probe): vendor, device range, revision; else ProbeError."""
     if identity.vendor != VENDOR_ID:
         raise ProbeError("VPCI-DISC-01", f"the vendor id is {identity.vendor:#06x}, not {VENDOR_ID:#06x}")
     if identity.device not in DEVICE_IDS:
@@ -195,7 +195,9 @@ async def set_command(bus: HostBus, value: Command) -> None:
         raise ConfigurationError("PCI-CFG-03", f"the command register reads {seen:#06x} after {value:#06x}")
 
 
-async def change_command(bus: HostBus, *, enable: Command = Command.NONE, disable: Command = Command.NONE) -> None:
+async def change_command(
+    bus: HostBus, *, enable: Command = Command.NONE, disable: Command = Command.NONE
+) -> None:
     """Set and clear bits of the command register, leaving the others."""
     current = Command(await bus.config_read(Header.COMMAND, 2))
     await set_command(bus, (current | enable) & ~disable)

@@ -45,7 +45,7 @@ class HostMemory(Protocol):
 
 
 class HostBus(Protocol):
-    """Accesses to one function, as a CPU makes them. Offsets are relative to the space or BAR, sizes in bytes.
+    """Accesses to one function, as a CPU makes them. Offsets count from the start of the space or BAR.
 
     Reads that nobody answers give all ones of the size, as on a real host.
     """

@@ -54,7 +54,8 @@ class MsixTable:
         table = await bus.config_read(offset + TABLE_OFFSET, 4)
         pba = await bus.config_read(offset + PBA_OFFSET, 4)
         if table & 7 != 1 or pba & 7 != 1:
-            raise ConfigurationError("PCI-MSIX-02", f"table {table:#x} and PBA {pba:#x} do not both lie in BAR1")
+            what = f"table {table:#x} and PBA {pba:#x} do not both lie in BAR1"
+            raise ConfigurationError("PCI-MSIX-02", what)
         return cls(bus, offset, (control & 0x7FF) + 1, table & ~7, pba & ~7)
 
     def entry_offset(self, vector: int) -> int:

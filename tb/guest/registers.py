@@ -1,4 +1,4 @@
-"""Numbers the guest shares with every legacy virtio-pci function (VPCI-REG-01, VPCI-STAT-01, VRING-DESC-01)."""
+"""Numbers the guest shares with every legacy virtio-pci function (VPCI-REG-01, VPCI-STAT-01)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Register(IntEnum):
 
 
 CONFIG_BASE = 0x14
-"""Device config starts here while MSI-X is disabled, at CONFIG_BASE_MSIX while it is enabled (VPCI-REG-03)."""
+"""Device config starts here while MSI-X is disabled, else at CONFIG_BASE_MSIX (VPCI-REG-03)."""
 CONFIG_BASE_MSIX = 0x18
 
 

@@ -1,7 +1,7 @@
 """The legacy virtio-pci transport driver: one verb per step of the specification, shaped as FreeBSD's is.
 
-Every verb checks its precondition, writes, and reads back what can be read back. What it negotiates (features,
-queue sizes, interrupt mode) stays known to it, so that a stopped device can be driven up again (`reinit`).
+Every verb checks its precondition, writes, and reads back what can be read back. What it negotiates
+(features, queue sizes) stays known to it, so that a stopped device can be driven up again (`reinit`).
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ class Transport:
         await self.bus.io_write(Register.DRIVER_FEATURES, 4, self.features)
         seen = await self.bus.io_read(Register.DRIVER_FEATURES, 4)
         if seen != self.features:
-            raise ReadBackError("VPCI-STAT-17", f"driver features read {seen:#010x} after {self.features:#010x}")
+            what = f"driver features read {seen:#010x} after {self.features:#010x}"
+            raise ReadBackError("VPCI-STAT-17", what)
         return self.features
 
     def with_feature(self, feature: int) -> bool:
@@ -114,7 +115,7 @@ class Transport:
         return await self.bus.io_read(Register.QUEUE_SIZE, 2)
 
     async def allocate_queue(self, make: QueueFactory | None = None) -> SplitQueue:
-        """Set up the next queue: select, size, ring memory, PFN. ProbeError when the device has no such queue."""
+        """Set up the next queue: select, size, ring memory, PFN. ProbeError if there is none."""
         index = len(self.queues)
         size = await self.queue_size(index)
         if size == 0:
@@ -149,7 +150,8 @@ class Transport:
         for queue in self.queues:
             size = await self.queue_size(queue.index)
             if size != queue.size:
-                raise ReadBackError("VPCI-Q-03", f"queue {queue.index} had {queue.size} entries and now has {size}")
+                what = f"queue {queue.index} had {queue.size} entries and now has {size}"
+                raise ReadBackError("VPCI-Q-03", what)
             queue.event_idx = self.with_feature(RingFeature.EVENT_IDX)
             queue.indirect = self.with_feature(RingFeature.INDIRECT_DESC)
             queue.reset()

@@ -1,7 +1,7 @@
 """The driver's half of a split virtqueue: it makes chains available and takes back what was used.
 
-It suspects the device: every used element is held against what is in flight (BAD-DEV-01 to -05), and a head is
-free again only after the device has returned it.
+It suspects the device: every used element is held against what is in flight (BAD-DEV-01 to -05), and a head
+is free again only after the device has returned it.
 """
 
 from __future__ import annotations
@@ -15,70 +15,22 @@ from typing import Any
 from tb.guest.errors import GuestUsageError, UsedRingError
 from tb.guest.host_bus import HostMemory
 from tb.guest.registers import QUEUE_ALIGN, DescriptorFlag
+from tb.guest.ring import (
+    DESCRIPTOR_BYTES,
+    INDEX_MASK,
+    NO_INTERRUPT,
+    NO_NOTIFY,
+    USED_ELEMENT_BYTES,
+    RingAddresses,
+    crossed,
+    encode_chain,
+)
 
-DESCRIPTOR_BYTES = 16
-USED_ELEMENT_BYTES = 8
-NO_INTERRUPT = 1
-"""The only meaning an available ring's flags have (VRING-INT-01)."""
-NO_NOTIFY = 1
-_INDEX_MASK = 0xFFFF
-_DESCRIPTOR = struct.Struct("<QIHH")
 _U16 = struct.Struct("<H")
 _USED_ELEMENT = struct.Struct("<II")
 
 Piece = tuple[int, int]
 """A run of guest memory: address and length in bytes."""
-
-
-@dataclass(slots=True, frozen=True)
-class RingAddresses:
-    """Where the three parts of a ring of `size` entries lie when its descriptor table is at `base` (VPCI-Q-05)."""
-
-    size: int
-    base: int
-
-    @property
-    def available(self) -> int:
-        return self.base + DESCRIPTOR_BYTES * self.size
-
-    @property
-    def available_index(self) -> int:
-        return self.available + 2
-
-    @property
-    def used_event(self) -> int:
-        return self.available + 4 + 2 * self.size
-
-    @property
-    def used(self) -> int:
-        end = self.used_event + 2
-        return -(-end // QUEUE_ALIGN) * QUEUE_ALIGN
-
-    @property
-    def used_index(self) -> int:
-        return self.used + 2
-
-    @property
-    def available_event(self) -> int:
-        return self.used + 4 + USED_ELEMENT_BYTES * self.size
-
-    @property
-    def end(self) -> int:
-        return self.available_event + 2
-
-    def descriptor(self, index: int) -> int:
-        return self.base + DESCRIPTOR_BYTES * index
-
-    def available_slot(self, position: int) -> int:
-        return self.available + 4 + 2 * (position % self.size)
-
-    def used_element(self, position: int) -> int:
-        return self.used + 4 + USED_ELEMENT_BYTES * (position % self.size)
-
-    @staticmethod
-    def bytes_needed(size: int) -> int:
-        """Length of a ring's memory from its base to its end."""
-        return RingAddresses(size, 0).end
 
 
 @dataclass(slots=True)
@@ -92,7 +44,7 @@ class InFlight:
 
 @dataclass(slots=True, frozen=True)
 class Completion:
-    """One used element: the token given to `add`, the head, and the length the device claims to have written."""
+    """One used element: the token given to `add`, the head, the bytes the device claims to have written."""
 
     token: Any
     head: int
@@ -114,30 +66,6 @@ class QueueCounts:
 class _Table:
     address: int = 0
     entries: int = 0
-
-
-def crossed(event: int, new: int, old: int) -> bool:
-    """Whether moving a free-running index from `old` to `new` passes `event` (VRING-INT-03)."""
-    return (new - event - 1) & _INDEX_MASK < (new - old) & _INDEX_MASK
-
-
-def encode_chain(
-    pieces: Sequence[tuple[int, int, bool]], entries: Sequence[int], extra: DescriptorFlag = DescriptorFlag.NONE
-) -> list[tuple[int, bytes]]:
-    """Descriptors of a chain as (table index, 16 bytes). Each piece is address, length, device-writable.
-
-    `entries` names the table entry each piece goes to; the last one carries no NEXT.
-    """
-    out = []
-    last = len(pieces) - 1
-    for position, (address, length, writable) in enumerate(pieces):
-        flags = extra | (DescriptorFlag.WRITE if writable else DescriptorFlag.NONE)
-        following = 0
-        if position != last:
-            flags |= DescriptorFlag.NEXT
-            following = entries[position + 1]
-        out.append((entries[position], _DESCRIPTOR.pack(address, length, flags, following)))
-    return out
 
 
 @dataclass(slots=True)
@@ -257,17 +185,17 @@ class SplitQueue:
     def collect(self) -> list[Completion]:
         """Take every used element the device shows. UsedRingError when it shows nonsense."""
         used_index = self._read16(self.ring.used_index)
-        fresh = (used_index - self._last_used) & _INDEX_MASK
+        fresh = (used_index - self._last_used) & INDEX_MASK
         if fresh == 0:
             return []
         if fresh > len(self.in_flight):
-            what = f"queue {self.index}: used index moved by {fresh} with {len(self.in_flight)} chains in flight"
+            what = f"queue {self.index}: used index moved by {fresh}, {len(self.in_flight)} chains in flight"
             raise UsedRingError("BAD-DEV-05", what)
         done = []
         for _ in range(fresh):
             raw = self.memory.read(self.ring.used_element(self._last_used), USED_ELEMENT_BYTES)
             done.append(self._take(*_USED_ELEMENT.unpack(raw)))
-            self._last_used = (self._last_used + 1) & _INDEX_MASK
+            self._last_used = (self._last_used + 1) & INDEX_MASK
         self.counts.completions += fresh
         self._rearm()
         return done
@@ -294,7 +222,7 @@ class SplitQueue:
 
     def set_used_event(self, index: int) -> None:
         """Write the used_event field with any value, modulo 2^16."""
-        self.memory.write(self.ring.used_event, _U16.pack(index & _INDEX_MASK))
+        self.memory.write(self.ring.used_event, _U16.pack(index & INDEX_MASK))
 
     def _rearm(self) -> None:
         if self.event_idx and self._interrupts:
@@ -303,7 +231,7 @@ class SplitQueue:
 
     def _offer(self, head: int) -> None:
         self.memory.write(self.ring.available_slot(self._available_index), _U16.pack(head))
-        self._available_index = (self._available_index + 1) & _INDEX_MASK
+        self._available_index = (self._available_index + 1) & INDEX_MASK
         self.counts.chains += 1
 
     def _write_table(self, head: int, pieces: Sequence[tuple[int, int, bool]]) -> tuple[int, int, bool]:
@@ -329,7 +257,7 @@ class SplitQueue:
 
     def _not_a_head(self, head: int) -> UsedRingError:
         if any(head in chain.descriptors for chain in self.in_flight.values()):
-            return UsedRingError("BAD-DEV-03", f"queue {self.index}: used id {head} is inside a chain, not its head")
+            return UsedRingError("BAD-DEV-03", f"queue {self.index}: used id {head} is inside a chain")
         return UsedRingError("BAD-DEV-02", f"queue {self.index}: used id {head} is not in flight")
 
     def _read16(self, address: int) -> int:
