@@ -1,0 +1,42 @@
+# Every command of the project; `make help` lists them. The work is done by `tb/flow`, in an environment of its
+# own under sim_build/venv that is made when it is missing or when pyproject.toml has changed.
+.DEFAULT_GOAL := help
+.SUFFIXES:
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+
+PYTHON ?= python3
+ENVIRONMENT := sim_build/venv
+STAMP := $(ENVIRONMENT)/.complete
+COMMANDS := sim test regress waves oracle guest bench bugs lint
+# A stamp whose interpreter has gone is no stamp.
+RENEW := $(if $(wildcard $(ENVIRONMENT)/bin/python),,renew)
+
+# Values given on the command line reach the command through the environment: make puts them there itself.
+.PHONY: help clean renew $(COMMANDS)
+
+help:
+	@sed -n 's/^#> \{0,1\}//p' Makefile
+
+$(COMMANDS): $(STAMP)
+	@$(ENVIRONMENT)/bin/python -m tb.flow $@
+
+$(STAMP): pyproject.toml $(RENEW)
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "$(PYTHON) is missing: install Python 3.11 or newer (Debian, Ubuntu: apt install python3 python3-venv)." >&2; \
+	  exit 1; }
+	@$(PYTHON) tb/flow/bootstrap.py $(ENVIRONMENT)
+
+clean:
+	@rm -rf sim_build
+
+#> make sim       the main job: enumerate, attach, read a real disk image through the ring, write, reset
+#>                DEVICE= TEST= SEED= CONFIG= WAVES=1 DISK=image BYTES=n
+#> make test      every test: models, guest, tools and the simulations            SEED= JOBS=
+#> make regress   every simulation test times SEEDS=n, JOBS=n at once              TEST= SEED=first
+#> make waves     one test with a dump and a GTKWave save file                     TEST= SEED= CONFIG=
+#> make oracle    the golden model against recordings of QEMU                      TRACES=dir
+#> make guest     a real guest against the RTL                                     GUEST=linux|seabios
+#> make bench     performance figures
+#> make bugs      plant faults into copies of the RTL and see each one caught      BUG= JOBS=
+#> make lint      the linters for Python and SystemVerilog
+#> make clean     remove everything generated (sim_build/)

@@ -1,0 +1,218 @@
+"""Building a Verilated model: `tb_top` with one configuration's parameters, for one of three uses.
+
+A build lives in a folder of its own below `sim_build/build`, is made again only when something that goes into it has
+changed, and is never made by two commands at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import enum
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TextIO
+
+import cocotb_tools.config
+
+from tb.flow.errors import FlowError
+from tb.flow.paths import BUILDS, ROOT, shown
+from tb.flow.plan import Configuration
+from tb.flow.process import run_program
+from tb.flow.toolchain import build_environment, can_write_fst, compiler_identity, find_verilator
+
+TOP = "tb_top"
+FILE_LISTS = ("rtl/files.f", "tb/harness/files.f")
+SOURCE_FOLDERS = ("rtl", "tb/harness")
+SOURCE_SUFFIXES = {".sv", ".svh", ".v", ".vh", ".vlt", ".f", ".cpp", ".cc", ".h", ".hpp"}
+BARE_MAIN = ROOT / "tb" / "flow" / "bare_main.cpp"
+ERRORS_SHOWN = 15
+LOCK_POLL_S = 0.2
+
+
+class Use(enum.Enum):
+    """What a model is built for."""
+
+    PYTHON = "python"  # run by cocotb
+    WAVES = "waves"  # run by cocotb, can write a dump
+    BARE = "bare"  # run by a C++ loop alone, to know what Python costs
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What to build. `rtl` is the folder that holds `rtl/` (the project's, or a copy with a fault planted)."""
+
+    configuration: Configuration
+    use: Use = Use.PYTHON
+    rtl: Path = ROOT
+    builds: Path = BUILDS
+
+    @property
+    def folder(self) -> Path:
+        """Where the build lives."""
+        suffix = "" if self.use is Use.PYTHON else f"-{self.use.value}"
+        return self.builds / f"{self.configuration.name}{suffix}"
+
+    @property
+    def executable(self) -> Path:
+        """The program that the build makes."""
+        return self.folder / TOP
+
+    @property
+    def dump_name(self) -> str:
+        """The file a WAVES build writes in the folder it runs in."""
+        return "dump.fst" if can_write_fst() else "dump.vcd"
+
+
+def listed_files(recipe: Recipe) -> list[Path]:
+    """The files to compile, from the file lists: one path a line, relative to the project's folder; `//` comments.
+
+    Raises FlowError, naming list and line, for a list or a file that is not there.
+    """
+    files = []
+    for name in FILE_LISTS:
+        path = _below(recipe, name)
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except OSError as error:
+            raise FlowError(f"{name} cannot be read: {error.strerror}.") from None
+        for number, line in enumerate(lines, 1):
+            entry = line.partition("//")[0].partition("#")[0].strip()
+            if not entry:
+                continue
+            source = _below(recipe, entry)
+            if not source.is_file():
+                raise FlowError(f"{name} line {number}: there is no file {entry}.")
+            files.append(source)
+    return files
+
+
+def _below(recipe: Recipe, name: str) -> Path:
+    return (recipe.rtl if name.startswith("rtl/") else ROOT) / name
+
+
+def _all_sources(recipe: Recipe) -> list[Path]:
+    """Everything that can go into the build, headers too."""
+    found = [BARE_MAIN] if recipe.use is Use.BARE else []
+    for name in SOURCE_FOLDERS:
+        found += sorted(path for path in _below(recipe, name).rglob("*") if path.suffix in SOURCE_SUFFIXES)
+    return found
+
+
+def _use_flags(recipe: Recipe) -> list[str]:
+    """The flags and the main program of one use."""
+    if recipe.use is Use.BARE:
+        return [str(BARE_MAIN)]
+    libraries = cocotb_tools.config.libs_dir
+    main = cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"
+    flags = ["--vpi", "-LDFLAGS", f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator", str(main)]
+    if recipe.use is Use.WAVES:
+        flags += ["--trace-structs", *(("--trace-fst", "-CFLAGS", "-DVM_TRACE=1") if can_write_fst() else ("--trace",))]
+    return flags
+
+
+def verilate_command(recipe: Recipe) -> list[str]:
+    """The Verilator command of a build."""
+    parameters = [f"-G{name}={value}" for name, value in sorted(recipe.configuration.parameters.items())]
+    return [
+        str(find_verilator().program),
+        "--cc",
+        "--exe",
+        "--timing",
+        "--assert",
+        "-O3",
+        # Registers without a reset start with a value that the seed chooses, so that relying on zero shows.
+        *("--x-assign", "fast", "--x-initial", "unique"),
+        *("-Wno-fatal", "-Wno-lint", "-Wno-style"),
+        *("--timescale", "1ns/1ps"),
+        *("--top-module", TOP, "--prefix", "Vtop", "-o", TOP, "-Mdir", str(recipe.folder)),
+        f"-I{_below(recipe, 'rtl/')}",
+        f"-I{ROOT / 'tb' / 'harness'}",
+        *("-CFLAGS", f"-I{ROOT / 'tb' / 'harness'} -std=c++20"),
+        *parameters,
+        *_use_flags(recipe),
+        *map(str, listed_files(recipe)),
+    ]
+
+
+def compile_command(recipe: Recipe, jobs: int) -> list[str]:
+    """The make command that compiles what Verilator wrote."""
+    return ["make", "-C", str(recipe.folder), "-f", "Vtop.mk", f"-j{jobs}", "OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2"]
+
+
+def fingerprint(recipe: Recipe) -> str:
+    """A text that changes with anything that goes into the build."""
+    digest = hashlib.sha256()
+    identity = [verilate_command(recipe), compile_command(recipe, 0), find_verilator().identity, compiler_identity()]
+    digest.update(json.dumps(identity).encode())
+    for path in _all_sources(recipe):
+        digest.update(f"{path.name}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+@contextlib.asynccontextmanager
+async def _only_builder(recipe: Recipe) -> AsyncIterator[None]:
+    """Wait until no other command makes this build. Asks again and again, so that Ctrl-C ends the wait."""
+    recipe.builds.mkdir(parents=True, exist_ok=True)
+    with open(recipe.builds / f"{recipe.folder.name}.lock", "w", encoding="utf-8") as file:
+        while not _try_lock(file):
+            await asyncio.sleep(LOCK_POLL_S)
+        yield
+
+
+def _try_lock(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def is_current(recipe: Recipe) -> bool:
+    """Whether the build exists and nothing that goes into it has changed."""
+    stamp = recipe.folder / "fingerprint"
+    return recipe.executable.is_file() and stamp.is_file() and stamp.read_text() == fingerprint(recipe)
+
+
+async def build(recipe: Recipe, *, jobs: int = os.cpu_count() or 1) -> bool:
+    """Make the build if it is not current; True if there was something to do.
+
+    Raises FlowError with the first errors of Verilator or of the compiler, and the log's name.
+    """
+    if is_current(recipe):
+        return False
+    async with _only_builder(recipe):
+        if is_current(recipe):
+            return False
+        recipe.folder.mkdir(parents=True, exist_ok=True)
+        stamp = recipe.folder / "fingerprint"
+        stamp.unlink(missing_ok=True)
+        # Taken before the files are read: an edit during the build makes the next command build again.
+        mark = fingerprint(recipe)
+        await _step("Verilator", verilate_command(recipe), recipe.folder / "verilate.log")
+        await _step("The C++ compiler", compile_command(recipe, jobs), recipe.folder / "compile.log")
+        stamp.write_text(mark)
+    return True
+
+
+async def _step(who: str, command: list[str], log: Path) -> None:
+    ended = await run_program(command, folder=ROOT, environment=build_environment(), log=log)
+    if ended.status != 0:
+        raise FlowError(f"{who} found errors in {shown(log.parent)} ({shown(log)}):\n{_errors(log)}")
+
+
+def _errors(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    chosen = [line for line in lines if "rror" in line] or lines
+    return "\n".join(f"  {line}" for line in chosen[:ERRORS_SHOWN])
+
+
+def with_parameters(configuration: Configuration, name: str, parameters: Mapping[str, int]) -> Configuration:
+    """A configuration under another name with some parameters replaced."""
+    return replace(configuration, name=name, parameters={**configuration.parameters, **parameters})

@@ -1,0 +1,98 @@
+"""Running a list of simulations: the builds they share first, then the runs, several at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tb.flow.build import Recipe, Use, build
+from tb.flow.display import Display
+from tb.flow.options import SimOptions
+from tb.flow.plan import Run
+from tb.flow.simulation import Outcome, simulate
+
+CORES = os.cpu_count() or 1
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One simulation to run: which test, with which seed and options, in which folder."""
+
+    run: Run
+    seed: int
+    folder: Path
+    use: Use = Use.PYTHON
+    disk: Path | None = None
+    bytes_limit: int | None = None
+
+    @property
+    def recipe(self) -> Recipe:
+        """The build it needs."""
+        return Recipe(self.run.configuration, self.use)
+
+    @property
+    def title(self) -> str:
+        """How it is named on the screen."""
+        return f"{self.run.name} seed {self.seed}"
+
+    def options(self) -> SimOptions:
+        """What its process is told."""
+        return SimOptions(
+            device=self.run.configuration.device,
+            configuration=self.run.configuration.name,
+            parameters=dict(self.run.configuration.parameters),
+            test=self.run.test.name,
+            seed=self.seed,
+            waves=self.use is Use.WAVES,
+            disk=str(self.disk) if self.disk is not None else None,
+            bytes_limit=self.bytes_limit,
+            results_dir=str(self.folder),
+            progress=str(self.folder / "progress.jsonl"),
+        )
+
+
+async def build_all(recipes: Sequence[Recipe], display: Display) -> None:
+    """Make the builds that are not current, one after the other, each with all cores."""
+    distinct = list(dict.fromkeys((recipe.folder, recipe) for recipe in recipes))
+    for folder, recipe in distinct:
+        with display.bar(f"building {folder.name}"):
+            if await build(recipe):
+                display.say(f"built {folder.name}")
+
+
+async def run_job(job: Job, display: Display) -> Outcome:
+    """Run one simulation on its (finished) build, with a bar that follows it."""
+    with display.bar(job.title) as bar:
+        return await simulate(job.run, job.recipe, job.options(), job.folder, bar.show)
+
+
+async def run_all(jobs: Sequence[Job], parallel: int, display: Display) -> list[Outcome]:
+    """Build, then run all jobs, at most `parallel` at once; outcomes in the order of `jobs`.
+
+    Every finished run gives a line when there are several. Raises FlowError where a build fails.
+    """
+    await build_all([job.recipe for job in jobs], display)
+    slots = asyncio.Semaphore(parallel)
+    with display.bar("runs", len(jobs)) as overall:
+
+        async def one(job: Job) -> Outcome:
+            async with slots:
+                outcome = await run_job(job, display)
+            overall.advance()
+            if len(jobs) > 1:
+                display.say(line(outcome))
+            return outcome
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(job)) for job in jobs]
+    return [task.result() for task in tasks]
+
+
+def line(outcome: Outcome) -> str:
+    """One finished run in a line."""
+    state = "passed" if outcome.passed else "FAILED"
+    text = f"{state}  {outcome.run.name}  seed {outcome.seed}  {outcome.wall_s:.1f} s"
+    return text if outcome.passed else f"{text}  {outcome.message}"

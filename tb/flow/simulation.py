@@ -1,0 +1,178 @@
+"""Running one test on one build, and finding out whether it really ran and what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import cocotb_tools.config
+import find_libpython
+
+from tb.flow.build import TOP, Recipe
+from tb.flow.errors import FlowError
+from tb.flow.options import VARIABLE, SimOptions
+from tb.flow.paths import ROOT, shown
+from tb.flow.plan import Run
+from tb.flow.process import Ended, run_program
+from tb.flow.progress import Position, ProgressReader
+
+COUNTERS = "counters.json"
+LOG = "sim.log"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one run of one test ended.
+
+    `message` is empty for a run that held, else why it did not. `counters` is what the test wrote: at least
+    `accesses_scored`, `dma_scored`, `interrupts_scored`, `mismatches` (0 where it wrote nothing), `verdicts`
+    (a list of texts) and whatever else it reports.
+    """
+
+    run: Run
+    seed: int
+    message: str
+    wall_s: float
+    peak_rss_mb: float
+    folder: Path
+    counters: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the test ran and held."""
+        return not self.message
+
+    def count(self, name: str) -> int:
+        """A counter of the test, 0 where it has none of that name."""
+        return int(self.counters.get(name, 0))
+
+    @property
+    def verdicts(self) -> list[str]:
+        """The judge's verdicts as texts."""
+        return [str(one) for one in self.counters.get("verdicts", [])]
+
+
+def libpython() -> str:
+    """The shared library of this Python, which the simulator loads. Raises FlowError where there is none."""
+    found = find_libpython.find_libpython()
+    if found is None:
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        raise FlowError(
+            f"The shared library of Python {version} is missing and the simulator needs it: "
+            f"install it (Debian, Ubuntu: apt install libpython{version})."
+        )
+    return found
+
+
+def simulation_environment(run: Run, options: SimOptions, results: Path) -> dict[str, str]:
+    """The environment variables of a simulation process, over those of the command."""
+    libraries = str(cocotb_tools.config.libs_dir)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("COCOTB_", "GPI_"))}
+    environment |= {
+        "PATH": os.pathsep.join((os.environ.get("PATH", os.defpath), libraries)),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONDONTWRITEBYTECODE": "",
+        "PYGPI_PYTHON_BIN": sys.executable,
+        "GPI_USERS": ";".join((libpython(), cocotb_tools.config.pygpi_entry_point())),
+        "TOPLEVEL_LANG": "verilog",
+        "COCOTB_TOPLEVEL": TOP,
+        "COCOTB_TEST_MODULES": run.test.module,
+        "COCOTB_TEST_FILTER": rf"\.{re.escape(run.test.name)}$",
+        "COCOTB_RANDOM_SEED": str(options.seed),
+        "COCOTB_RESULTS_FILE": str(results),
+        "COCOTB_TRUST_INERTIAL_WRITES": "1",
+        VARIABLE: options.to_json(),
+    }
+    return environment
+
+
+async def simulate(
+    run: Run,
+    recipe: Recipe,
+    options: SimOptions,
+    folder: Path,
+    on_progress: Callable[[Position], None] | None = None,
+) -> Outcome:
+    """Run one test in `folder`, which is emptied first.
+
+    Every way to end is an Outcome; FlowError only for what has nothing to do with the test.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    results, progress = folder / "results.xml", folder / "progress.jsonl"
+    reader = ProgressReader(progress)
+
+    def poll() -> None:
+        position = reader.latest()
+        if position is not None and on_progress is not None:
+            on_progress(position)
+
+    # Randomised initial values follow the seed; Verilator takes 1 to 2^31-1.
+    command = [str(recipe.executable), "+verilator+rand+reset+2", f"+verilator+seed+{options.seed % (2**31 - 1) + 1}"]
+    ended = await run_program(
+        command + (["--trace"] if options.waves else []),
+        folder=folder,
+        environment=simulation_environment(run, options, results),
+        log=folder / LOG,
+        limit_s=run.limit_s,
+        on_poll=poll,
+    )
+    counters = read_counters(folder / COUNTERS)
+    message = judge_end(ended, run, results, counters)
+    return Outcome(run, options.seed, message, ended.wall_s, ended.peak_rss_mb, folder, counters)
+
+
+def read_counters(path: Path) -> dict[str, Any]:
+    """What the test wrote, empty where it wrote nothing readable."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
+def judge_end(ended: Ended, run: Run, results: Path, counters: Mapping[str, Any]) -> str:
+    """Why a run did not hold, in a sentence; empty if it ran and held."""
+    log = shown(results.parent / LOG)
+    if ended.timed_out:
+        return f"It did not end within {run.limit_s:.0f} s and was stopped ({log})."
+    try:
+        cases = ElementTree.parse(results).getroot().findall(".//testcase")
+    except (OSError, ElementTree.ParseError):
+        return f"The simulator ended with status {ended.status} and no results: {last_line(results.parent / LOG)} ({log})"
+    if len(cases) != 1:
+        return f"{len(cases)} tests ran instead of one ({log})."
+    for kind in ("failure", "error", "skipped"):
+        found = cases[0].find(kind)
+        if found is not None:
+            return _reason(found) or f"It ended as {kind} ({log})."
+    if ended.status != 0:
+        return f"The simulator ended with status {ended.status}: {last_line(results.parent / LOG)} ({log})"
+    if not counters:
+        return f"It wrote no {COUNTERS}, so nothing says that it was scored ({log})."
+    if counters.get("mismatches", 0):
+        return f"{counters['mismatches']} mismatches, and the test passed all the same ({log})."
+    return ""
+
+
+def _reason(element: ElementTree.Element) -> str:
+    kind, message = element.get("type", ""), (element.get("message") or "").strip()
+    return ": ".join(part for part in (kind, message) if part)
+
+
+def last_line(log: Path) -> str:
+    """The last line of a log that says something."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
+    except OSError:
+        return ""
+    said = [line.strip() for line in lines if line.strip()]
+    return said[-1][:300] if said else ""

@@ -1,0 +1,146 @@
+"""The variables of the command line (`make sim SEED=3`): which command takes which, and how each is read."""
+
+from __future__ import annotations
+
+import difflib
+import secrets
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tb.flow.errors import FlowError
+
+SECTOR = 512
+LARGEST_SEED = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """What the user gave, read and checked; None where nothing was given."""
+
+    device: str | None = None
+    test: str | None = None
+    config: str | None = None
+    seed: int = 1
+    seeds: int = 3
+    jobs: int | None = None
+    waves: bool = False
+    disk: Path | None = None
+    bytes_limit: int | None = None
+    bug: str | None = None
+
+
+def _number(name: str, text: str, low: int, high: int) -> int:
+    try:
+        value = int(text, 0)
+    except ValueError:
+        raise FlowError(f"{name}={text} is not a number.") from None
+    if not low <= value <= high:
+        raise FlowError(f"{name}={text} is out of range: it must be {low} to {high}.")
+    return value
+
+
+def _seed(text: str) -> int:
+    return secrets.randbelow(2**31) if text == "random" else _number("SEED", text, 0, LARGEST_SEED)
+
+
+def _flag(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise FlowError(f"WAVES={text}: it must be 0 or 1.")
+    return text == "1"
+
+
+def _disk(text: str) -> Path:
+    """A user's disk image: a readable file or block device of whole sectors, at least one."""
+    path = Path(text).expanduser().absolute()
+    try:
+        with open(path, "rb") as file:
+            size = file.seek(0, 2)
+    except OSError as error:
+        raise FlowError(f"DISK={text} cannot be read: {error.strerror}.") from None
+    if size == 0 or size % SECTOR:
+        raise FlowError(f"DISK={text} has {size} bytes: a disk is a whole number of {SECTOR}-byte sectors, at least one.")
+    return path
+
+
+UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+def _bytes(text: str) -> int:
+    unit = UNITS.get(text[-1:].lower(), 1)
+    digits = text if unit == 1 else text[:-1]
+    value = _number("BYTES", digits, 1, 2**50) * unit
+    if value % SECTOR:
+        raise FlowError(f"BYTES={text} is no whole number of {SECTOR}-byte sectors.")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How one variable is read: the field of `Variables` it fills and the function that checks its text."""
+
+    field: str
+    read: Callable[[str], Any]
+
+
+READERS: dict[str, Reader] = {
+    "DEVICE": Reader("device", str),
+    "TEST": Reader("test", str),
+    "CONFIG": Reader("config", str),
+    "SEED": Reader("seed", _seed),
+    "SEEDS": Reader("seeds", lambda text: _number("SEEDS", text, 1, 100_000)),
+    "JOBS": Reader("jobs", lambda text: _number("JOBS", text, 1, 1024)),
+    "WAVES": Reader("waves", _flag),
+    "DISK": Reader("disk", _disk),
+    "BYTES": Reader("bytes_limit", _bytes),
+    "BUG": Reader("bug", str),
+}
+
+# What each command takes; a name that it does not take is an error, not something it silently ignores.
+TAKEN: dict[str, tuple[str, ...]] = {
+    "sim": ("DEVICE", "TEST", "CONFIG", "SEED", "WAVES", "DISK", "BYTES", "JOBS"),
+    "test": ("SEED", "JOBS"),
+    "regress": ("DEVICE", "TEST", "CONFIG", "SEED", "SEEDS", "JOBS"),
+    "waves": ("DEVICE", "TEST", "CONFIG", "SEED", "DISK", "BYTES"),
+    "bench": (),
+    "bugs": ("BUG", "JOBS", "SEED"),
+    "lint": (),
+}
+# Names that make itself understands in this project, beside those of a command.
+EVERYWHERE = {"PYTHON", "VERILATOR"}
+
+
+def given_on_command_line(makeflags: str) -> dict[str, str]:
+    """The `NAME=value` words of a make command line, from the MAKEFLAGS that make hands down."""
+    words = shlex.split(makeflags)
+    if "--" in words:
+        words = words[words.index("--") + 1 :]
+    pairs = (word.partition("=") for word in words if not word.startswith("-"))
+    return {name: value for name, equals, value in pairs if equals and name.isidentifier()}
+
+
+def read_variables(command: str, environment: Mapping[str, str]) -> Variables:
+    """The variables of `command` from its environment.
+
+    Raises FlowError, one sentence, for a value that is wrong and for a name on the command line that the command
+    does not take.
+    """
+    taken = TAKEN[command]
+    for name in given_on_command_line(environment.get("MAKEFLAGS", "")):
+        if name not in taken and name not in EVERYWHERE:
+            raise FlowError(_not_taken(command, name, taken))
+    values = {}
+    for name in taken:
+        text = environment.get(name, "").strip()
+        if text:
+            values[READERS[name].field] = READERS[name].read(text)
+    return Variables(**values)
+
+
+def _not_taken(command: str, name: str, taken: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(name, taken, n=1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    known = f"It takes {', '.join(taken)}." if taken else "It takes no variables."
+    return f"make {command} knows no {name}.{hint} {known}"
