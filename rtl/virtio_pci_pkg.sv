@@ -56,14 +56,20 @@ package virtio_pci_pkg;
     endcase
   endfunction
 
-  // BAR sizes in bytes. BAR0 holds 24 bytes of header and the device configuration.
-  localparam int unsigned Bar0Bytes = 64;
+  // BAR sizes in bytes. BAR0 holds 24 bytes of header and the device configuration (VPCI-REG-17).
+  function automatic int unsigned bar0_bytes(device_type_e device);
+    return (24 + device_config_bytes(device) > 32) ? 64 : 32;
+  endfunction
+
   localparam int unsigned Bar1Bytes = 4096;
 
   // MSI-X structures in BAR1.
   localparam logic [11:0] MsixTableOffset = 12'h000;
   localparam logic [11:0] MsixPbaOffset   = 12'h800;
   localparam logic [15:0] NoVector        = 16'hffff;
+
+  // Status bits the function itself looks at (VPCI-STAT-01).
+  localparam int unsigned StatusDriverOk = 2;
 
   // BAR0: DW offsets of the legacy header (VPCI-REG-01).
   localparam logic [11:0] RegHostFeatures  = 12'h000;
@@ -86,6 +92,17 @@ package virtio_pci_pkg;
   localparam int unsigned DescriptorNext     = 0;
   localparam int unsigned DescriptorWrite    = 1;
   localparam int unsigned DescriptorIndirect = 2;
+
+  // Bytes of a descriptor chain: exact for any number of 4 GiB segments that fit in the segment memory.
+  localparam int unsigned LengthWidth = 48;
+
+  // What a device asks of the byte streams of its descriptor chain.
+  typedef enum logic [1:0] {
+    TransferGather,        // the next bytes of the readable stream go to the device
+    TransferScatter,       // the device's bytes go to the writable stream
+    TransferSkipReadable,
+    TransferSkipWritable
+  } transfer_e;
 
   // Split ring geometry (VPCI-Q-05): byte offsets from the start of the descriptor table.
   function automatic logic [31:0] available_offset(int unsigned queue_size);
