@@ -1,0 +1,43 @@
+"""The record of a judgement: where the judges stand in time, what they counted, what they found wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tb.models.verdict import Verdict
+from tb.pcie.tlp import Tlp
+
+
+class Record:
+    """Shared by every judge of one function.
+
+    `time_ns` and `tlp` are those of the fact being judged; `sent` counts the packets the function has sent on
+    `tx_req`, the clock by which an interrupt can be called overdue.
+    """
+
+    __slots__ = (
+        "accesses_scored",
+        "dma_scored",
+        "interrupts_scored",
+        "mismatches",
+        "on_verdict",
+        "sent",
+        "time_ns",
+        "tlp",
+    )
+
+    def __init__(self, on_verdict: Callable[[Verdict], None]) -> None:
+        self.on_verdict = on_verdict
+        self.time_ns = 0
+        self.tlp: Tlp | None = None
+        self.sent = 0
+        self.accesses_scored = 0
+        self.dma_scored = 0
+        self.interrupts_scored = 0
+        self.mismatches = 0
+
+    def verdict(self, rule: str, what: str, expected: object = "", seen: object = "") -> None:
+        """Report what is wrong with the fact being judged now."""
+        self.mismatches += 1
+        packet = "" if self.tlp is None else str(self.tlp)
+        self.on_verdict(Verdict(self.time_ns, rule, what, str(expected), str(seen), packet))
