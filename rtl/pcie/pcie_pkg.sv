@@ -3,6 +3,9 @@
 
 package pcie_pkg;
 
+  // A block reads the constants of its own subject only.
+  /* verilator lint_off UNUSEDPARAM */
+
   // Fmt[2:0] and Type[4:0] of the TLPs this function sends or recognises.
   typedef enum logic [2:0] {
     Fmt3Dw     = 3'b000,
@@ -73,5 +76,7 @@ package pcie_pkg;
   function automatic logic [3:0] be_up_to(logic [1:0] last);
     return 4'b1111 >> (2'd3 - last);
   endfunction
+
+  /* verilator lint_on UNUSEDPARAM */
 
 endpackage
