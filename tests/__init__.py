@@ -1,0 +1,1 @@
+"""Tests of the testbench: simulations, and unit tests of its rooms."""

@@ -1,0 +1,1 @@
+"""Unit tests: plain pytest, no simulator, milliseconds each."""
