@@ -40,7 +40,9 @@ class Profile:
     class_codes: Mapping[str, int] = _choice("VPCI-DISC-10", "24-bit class code per device type")
     msix_capability: int = _choice("PCI-CFG-10", "config offset of the MSI-X capability")
     pcie_capability: int = _choice("PCI-CFG-16", "config offset of the PCI Express capability, 0 for none")
-    pcie_max_payload: int = _choice("VFIO-16", "largest Max_Payload_Size supported, bytes")
+    pcie_dwords: tuple[tuple[int, ...], ...] = _choice(
+        "PCI-CFG-16", "DWs of that capability: [offset in it, reset value, writable bits, write-1-clear bits]"
+    )
     scratch_config: bool = _choice(
         "PCI-CFG-01", "whether config bytes past the header that no capability owns keep what is written"
     )
@@ -52,10 +54,14 @@ class Profile:
     bar0_minimum: int = _choice("VPCI-REG-17", "smallest BAR0, bytes")
     queue_select_limit: int = _choice("VPCI-REG-21", "queue_select ignores values from here on (65536: none)")
     missing_queue_pfn: int = _choice("VPCI-REG-21", "QUEUE_PFN of a queue that does not exist")
+    notify_read: int = _choice("VPCI-REG-20", "what reading QUEUE_NOTIFY returns")
     missing_queue_vector: Literal["none", "stored"] = _choice(
         "VPCI-REG-21", "whether QUEUE_VECTOR of a queue that does not exist keeps what is written"
     )
     pfn_zero: Literal["reset_device", "stop_queue"] = _choice("DIS-1", "what writing 0 to QUEUE_PFN does")
+    pfn_zero_missing_queue: bool = _choice(
+        "VPCI-Q-09", "whether writing 0 to QUEUE_PFN works too while a missing queue is selected"
+    )
     pfn_rewrite: Literal["ignored", "moved"] = _choice(
         "VPCI-Q-11", "what a new non-zero QUEUE_PFN does to a live queue (moved: ring indices are kept)"
     )
@@ -76,6 +82,9 @@ class Profile:
     )
     vector_out_of_range: Literal["no_vector", "stored"] = _choice(
         "VPCI-INT-10", "what a vector register holds after a vector past the table was written"
+    )
+    vector_release_clears_pending: bool = _choice(
+        "VPCI-INT-18", "whether a message pends no longer once no vector register names its entry"
     )
     msix_disable_raises_intx: bool = _choice(
         "VPCI-INT-07", "whether disabling MSI-X with ISR bits set asserts INTx"
@@ -142,11 +151,15 @@ class Profile:
         faults = _faults(values)
         if faults:
             raise ProfileError("\n".join(f"{path}: {fault}" for fault in faults))
-        checked: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+        checked: dict[str, Any] = {name: _frozen(value) for name, value in values.items()}
         return cls(**checked)
 
 
 _TYPES: dict[str, Any] = get_type_hints(Profile)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(v) for v in value) if isinstance(value, list) else value
 
 
 def _faults(values: Mapping[str, Any]) -> list[str]:
@@ -167,8 +180,10 @@ def _type_fault(kind: Any, value: Any) -> str:
         choices = get_args(kind)
         return "" if value in choices else "must be one of " + ", ".join(choices)
     if origin is tuple:
-        whole = isinstance(value, list) and all(type(v) is int for v in value)
-        return "" if whole else "must be a list of whole numbers"
+        item = get_args(kind)[0]
+        fits = isinstance(value, list) and not any(_type_fault(item, v) for v in value)
+        what = "whole numbers" if item is int else "lists of whole numbers"
+        return "" if fits else f"must be a list of {what}"
     if origin is not None:
         whole = isinstance(value, dict) and all(type(v) is int for v in value.values())
         return "" if whole else "must be a table of whole numbers"

@@ -1,0 +1,183 @@
+"""PCI configuration space of the function: type 0 header, MSI-X capability, PCI Express capability.
+
+State is three byte arrays: the contents, the writable bits, the bits that writing one clears. Whoever owns
+the function looks at ``command`` and ``msix_control`` after a write; nothing here calls anybody.
+"""
+
+from __future__ import annotations
+
+from tb.models.devices.base import DeviceModel, DeviceType
+from tb.models.profile import Profile
+
+SIZE = 256
+HEADER_SIZE = 0x40
+BAR1_SIZE = 4096
+MSIX_TABLE_OFFSET = 0x000
+MSIX_PBA_OFFSET = 0x800
+
+COMMAND = 0x04
+STATUS = 0x06
+BAR0 = 0x10
+BAR1 = 0x14
+INTERRUPT_LINE = 0x3C
+
+COMMAND_IO = 1 << 0
+COMMAND_MEMORY = 1 << 1
+COMMAND_BUS_MASTER = 1 << 2
+COMMAND_INTX_DISABLE = 1 << 10
+
+STATUS_INTERRUPT = 1 << 3
+STATUS_CAPABILITIES = 1 << 4
+
+MSIX_FUNCTION_MASK = 1 << 14
+MSIX_ENABLE = 1 << 15
+
+_CAPABILITY_MSIX = 0x11
+_CAPABILITY_PCIE = 0x10
+_PCIE_LEGACY_ENDPOINT_V2 = 0x0012
+_MSIX_CAPABILITY_SIZE = 12
+
+VENDOR = 0x1AF4
+DEVICE_IDS = {
+    DeviceType.NET: 0x1000,
+    DeviceType.BLOCK: 0x1001,
+    DeviceType.BALLOON: 0x1002,
+    DeviceType.CONSOLE: 0x1003,
+    DeviceType.ENTROPY: 0x1005,
+}
+
+
+def bar0_size(profile: Profile, device: DeviceModel) -> int:
+    """Bytes of BAR0: the header and the device configuration, up to a power of two (VPCI-REG-17)."""
+    header = 24 if device.vectors else 20
+    return max(profile.bar0_minimum, 1 << (header + device.config_length - 1).bit_length())
+
+
+class ConfigSpace:
+    """256 bytes of configuration space; everything past them reads 0 (PCI-CFG-01)."""
+
+    __slots__ = ("_clearable", "_content", "_reset", "_writable", "bar0_size", "has_msix", "msix_offset")
+
+    def __init__(self, profile: Profile, device: DeviceModel) -> None:
+        self._content = bytearray(SIZE)
+        self._writable = bytearray(SIZE)
+        self._clearable = bytearray(SIZE)
+        self.bar0_size = bar0_size(profile, device)
+        self.has_msix = device.vectors > 0
+        self.msix_offset = profile.msix_capability
+        if profile.scratch_config:
+            self._writable[HEADER_SIZE:] = b"\xff" * (SIZE - HEADER_SIZE)
+        self._add_header(profile, device)
+        self._add_capabilities(profile, device)
+        self._reset = bytes(self._content)
+
+    def _define(self, offset: int, size: int, value: int, writable: int = 0, clearable: int = 0) -> None:
+        place = slice(offset, offset + size)
+        self._content[place] = value.to_bytes(size, "little")
+        self._writable[place] = writable.to_bytes(size, "little")
+        self._clearable[place] = clearable.to_bytes(size, "little")
+
+    def _add_header(self, profile: Profile, device: DeviceModel) -> None:
+        self._define(0x00, 2, VENDOR)
+        self._define(0x02, 2, DEVICE_IDS[device.type])
+        self._define(COMMAND, 2, 0, profile.command_writable)
+        self._define(STATUS, 2, 0, 0, profile.status_clearable)
+        self._define(0x09, 3, profile.class_codes[device.type.name.lower()])
+        self._define(0x0C, 1, 0, 0xFF if profile.cache_line_writable else 0)
+        self._define(0x0D, 1, 0, 0xFF if profile.latency_timer_writable else 0)
+        self._define(BAR0, 4, 1, 0x1_0000_0000 - self.bar0_size)
+        if self.has_msix:
+            self._define(BAR1, 4, 0, 0x1_0000_0000 - BAR1_SIZE)
+        self._define(0x2C, 2, profile.subsystem_vendor)
+        self._define(0x2E, 2, device.type)
+        self._define(INTERRUPT_LINE, 1, 0, 0xFF)
+        self._define(0x3D, 1, 1)
+
+    def _add_capabilities(self, profile: Profile, device: DeviceModel) -> None:
+        link = 0x34
+        if self.has_msix:
+            link = self._link_capability(link, profile.msix_capability)
+            self._define(link - 1, _MSIX_CAPABILITY_SIZE, _CAPABILITY_MSIX)
+            self._define(link + 1, 2, device.vectors - 1, MSIX_ENABLE | MSIX_FUNCTION_MASK)
+            self._define(link + 3, 4, MSIX_TABLE_OFFSET | 1)
+            self._define(link + 7, 4, MSIX_PBA_OFFSET | 1)
+        if profile.pcie_capability:
+            link = self._link_capability(link, profile.pcie_capability)
+            self._define(link - 1, 1, _CAPABILITY_PCIE)
+            self._define(link + 1, 2, _PCIE_LEGACY_ENDPOINT_V2)
+            for offset, value, writable, clearable in profile.pcie_dwords:
+                self._define(link - 1 + offset, 4, value, writable, clearable)
+
+    def _link_capability(self, link: int, offset: int) -> int:
+        """Make ``link`` point at a capability at ``offset``; returns where that one's own link is."""
+        self._content[link] = offset
+        self._content[STATUS] |= STATUS_CAPABILITIES
+        return offset + 1
+
+    def copy(self) -> ConfigSpace:
+        """An independent copy of the state."""
+        twin = object.__new__(ConfigSpace)
+        for name in self.__slots__:
+            setattr(twin, name, getattr(self, name))
+        twin._content = self._content[:]
+        return twin
+
+    def reset(self) -> None:
+        """Conventional reset: all but scratch bytes as after power-up."""
+        for place, value in enumerate(self._reset):
+            if place < HEADER_SIZE or not self._is_scratch(place):
+                self._content[place] = value
+
+    def _is_scratch(self, place: int) -> bool:
+        return self._writable[place] == 0xFF and place >= HEADER_SIZE
+
+    def read(self, offset: int, size: int) -> int:
+        """``size`` bytes (1, 2, 4) at ``offset``, little-endian."""
+        return int.from_bytes(self._content[offset : offset + size], "little")
+
+    def write(self, offset: int, size: int, value: int) -> None:
+        """Write the low ``size`` bytes of ``value``; read-only bits keep theirs (PCI-CFG-02, PCI-CFG-05)."""
+        content, writable, clearable = self._content, self._writable, self._clearable
+        for place in range(offset, min(offset + size, SIZE)):
+            byte = value & 0xFF
+            value >>= 8
+            mask = writable[place]
+            content[place] = (content[place] & ~mask | byte & mask) & ~(byte & clearable[place])
+
+    @property
+    def command(self) -> int:
+        return self._content[COMMAND] | self._content[COMMAND + 1] << 8
+
+    def set_bus_master(self) -> None:
+        """Set the bus master bit without a guest's write (VPCI-STAT-27)."""
+        self._content[COMMAND] |= COMMAND_BUS_MASTER
+
+    @property
+    def msix_control(self) -> int:
+        """Message Control of MSI-X; 0 without the capability."""
+        if not self.has_msix:
+            return 0
+        place = self.msix_offset + 2
+        return self._content[place] | self._content[place + 1] << 8
+
+    def set_interrupt_status(self, pending: bool) -> None:
+        """Interrupt Status (bit 3) shows a pending INTx whatever Interrupt Disable says (PCI-CFG-13)."""
+        if pending:
+            self._content[STATUS] |= STATUS_INTERRUPT
+        else:
+            self._content[STATUS] &= ~STATUS_INTERRUPT & 0xFF
+
+    def set_bits(self, offset: int, mask: int) -> None:
+        """Set bits that the function itself sets (errors, Transactions Pending) in the 16-bit ``offset``."""
+        self._content[offset] |= mask & 0xFF
+        self._content[offset + 1] |= mask >> 8
+
+    def clear_bits(self, offset: int, mask: int) -> None:
+        """Clear bits that the function itself clears in the 16-bit register at ``offset``."""
+        self._content[offset] &= ~mask & 0xFF
+        self._content[offset + 1] &= ~(mask >> 8) & 0xFF
+
+    def bar_base(self, number: int) -> int:
+        """Address a BAR (0 or 1) decodes; 0 while it is not set."""
+        size = self.bar0_size if number == 0 else BAR1_SIZE
+        return self.read(BAR0 + 4 * number, 4) & ~(size - 1)
