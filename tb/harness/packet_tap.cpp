@@ -1,0 +1,107 @@
+// Packets as the pins carry them, all four channels in one order: that of their first beats.
+//
+// A packet is published when its last beat has passed and all that began before it are published.
+#include <cstring>
+#include <deque>
+
+#include "shared_memory.h"
+#include "svdpi.h"
+
+namespace harness {
+namespace {
+
+constexpr uint32_t kLastMisplaced = 8;
+constexpr uint32_t kMessageWindow = 0xFEE;  // address bits 31:20 of an interrupt message
+
+struct Assembly {
+  uint64_t time_ns;
+  uint64_t header_low;
+  uint64_t header_high;
+  uint32_t stream;
+  uint32_t beats;
+  uint32_t received;
+  bool complete;
+  uint8_t payload[kMaxPayload];
+};
+
+std::deque<Assembly> in_order;
+Assembly *open_packet[4];
+
+uint32_t dw0(const Assembly &packet) { return packet.header_high >> 32; }
+
+uint32_t announced_bytes(const Assembly &packet) {
+  if (!(dw0(packet) & 1u << 30)) return 0;
+  uint32_t length = dw0(packet) & 0x3FF;
+  return 4 * (length ? length : 1024);
+}
+
+// What Python has to answer at once; the rest waits until it comes for something else.
+bool urgent(const Assembly &packet) {
+  if (packet.stream == kTxCpl) return true;
+  if (packet.stream != kTxReq) return false;
+  uint32_t format_and_type = dw0(packet) >> 24;
+  if (format_and_type == 0x40) return packet.header_low >> 52 == kMessageWindow;
+  if (format_and_type == 0x60) return (packet.header_low & 0xFFFFFFFF) >> 20 == kMessageWindow;
+  return true;
+}
+
+void check_last(const Assembly &packet) {
+  uint32_t bytes = announced_bytes(packet);
+  uint32_t beats = bytes ? (bytes + shared.data_bytes - 1) / shared.data_bytes : 1;
+  if (packet.beats != beats) report_fault(packet.stream, kLastMisplaced, beats, packet.beats);
+}
+
+void publish(const Assembly &packet) {
+  uint32_t announced = announced_bytes(packet);
+  uint32_t bytes = packet.received < announced ? packet.received : announced;
+  auto *record = static_cast<PacketRecord *>(new_record(kPacket, sizeof(PacketRecord) + bytes));
+  record->head.time_ns = packet.time_ns;
+  record->stream = packet.stream;
+  record->payload_bytes = bytes;
+  record->header_low = packet.header_low;
+  record->header_high = packet.header_high;
+  std::memcpy(record + 1, packet.payload, bytes);
+  if (urgent(packet)) request_wake();
+  check_last(packet);
+}
+
+Assembly &begin(uint32_t stream, const svBitVecVal *header) {
+  Assembly &packet = in_order.emplace_back();
+  packet.time_ns = shared.time_ns;
+  std::memcpy(&packet.header_low, header, 8);
+  std::memcpy(&packet.header_high, header + 2, 8);
+  packet.stream = stream;
+  packet.beats = 0;
+  packet.received = 0;
+  packet.complete = false;
+  open_packet[stream] = &packet;
+  return packet;
+}
+
+}  // namespace
+
+void reset_tap() {
+  in_order.clear();
+  for (auto &packet : open_packet) packet = nullptr;
+}
+
+}  // namespace harness
+
+using namespace harness;
+
+extern "C" void harness_tap_beat(int stream, const svBitVecVal *header, const svBitVecVal *data,
+                                 unsigned char last) {
+  Assembly &packet = open_packet[stream] ? *open_packet[stream] : begin(stream, header);
+  uint32_t room = kMaxPayload - packet.received;
+  uint32_t bytes = shared.data_bytes < room ? shared.data_bytes : room;
+  std::memcpy(packet.payload + packet.received, data, bytes);
+  packet.received += bytes;
+  ++packet.beats;
+  if (!last) return;
+  packet.complete = true;
+  open_packet[stream] = nullptr;
+  while (!in_order.empty() && in_order.front().complete) {
+    publish(in_order.front());
+    in_order.pop_front();
+  }
+}

@@ -1,0 +1,120 @@
+// Memory that the simulation and Python share: rings of records and a few settings.
+//
+// Both run in one process and one thread, so there is no locking. `tb/harness/shared_memory.py` mirrors this layout;
+// the magic number and the version keep the two together.
+#pragma once
+
+#include <cstdint>
+
+namespace harness {
+
+constexpr uint64_t kMagic = 0x4843544549435056ull;  // "VPCIETCH" read as bytes
+constexpr uint32_t kVersion = 1;
+constexpr uint32_t kRingBytes = 1u << 20;
+constexpr uint32_t kMaxPayload = 4096;
+
+// Everything with valid and ready, in the order of `throttle` below and of the fault records.
+enum Stream : uint32_t {
+  kRxReq = 0,
+  kTxCpl = 1,
+  kTxReq = 2,
+  kRxCpl = 3,
+  kBlkReq = 4,
+  kBlkWdata = 5,
+  kBlkRdata = 6,
+  kBlkRsp = 7,
+  kStreams = 8,
+};
+
+enum RecordKind : uint32_t {
+  kPad = 0,           // skip to the start of the ring
+  kPacket = 1,        // PacketRecord
+  kFault = 2,         // FaultRecord
+  kReset = 3,         // RecordHeader only: the function was reset
+  kMediaRequest = 4,  // MediaRecord: op, sector, count
+  kMediaWrite = 5,    // MediaRecord: pointer and length of the data that passed
+  kMediaResponse = 6, // MediaRecord: op = error, pointer and length of the data that will pass
+};
+
+struct RecordHeader {
+  uint32_t size;  // bytes with this header, a multiple of 8
+  uint32_t kind;
+  uint64_t time_ns;  // simulation to Python: when; Python to pins: first clock at which it may start
+};
+
+struct PacketRecord {
+  RecordHeader head;
+  uint32_t stream;
+  uint32_t payload_bytes;
+  uint64_t header_low;   // header bits 63:0
+  uint64_t header_high;  // header bits 127:64
+  // payload_bytes follow
+};
+
+struct FaultRecord {
+  RecordHeader head;
+  uint32_t stream;
+  uint32_t code;
+  uint64_t expected;
+  uint64_t seen;
+};
+
+struct MediaRecord {
+  RecordHeader head;
+  uint32_t op;
+  uint32_t count;
+  uint64_t sector;
+  uint64_t pointer;
+  uint64_t length;
+};
+
+struct Ring {
+  uint64_t written;  // bytes ever written
+  uint64_t read;     // bytes ever read
+  uint8_t bytes[kRingBytes];
+};
+
+// How often a stream's ready (or valid, for a stream that the harness drives) stays away.
+struct Throttle {
+  uint32_t stall_per_256;  // chance of a stall per clock, in 1/256
+  uint32_t longest;        // clocks, at least 1 when stall_per_256 is not 0
+  uint64_t seed;           // state of the generator, never 0
+};
+
+struct SharedMemory {
+  uint64_t magic;
+  uint32_t version;
+  uint32_t data_bytes;  // DataWidth / 8
+  uint64_t cycle;       // clocks since the start
+  uint64_t time_ns;
+  Throttle throttle[kStreams];
+  Ring observed;  // simulation to Python
+  Ring rx_req;    // Python to pins
+  Ring rx_cpl;    // Python to pins
+  Ring media;     // Python to pins
+};
+
+extern SharedMemory shared;
+
+// Asks for Python at the next falling edge of the clock.
+void request_wake();
+
+// A record of `size` bytes at the end of `observed`, its header filled in. Valid until the next call.
+void *new_record(RecordKind kind, uint32_t size);
+
+// The oldest record of a ring that Python writes, or nullptr; `drop_record` frees it.
+const RecordHeader *next_record(Ring &ring);
+void drop_record(Ring &ring);
+
+// True when the stream has to pause in this clock.
+bool stalled(Stream stream);
+
+// A broken pin rule.
+void report_fault(uint32_t stream, uint32_t code, uint64_t expected, uint64_t seen);
+
+// Called when the function's reset is asserted, one per source file.
+void reset_sources();
+void reset_tap();
+void reset_block_media();
+
+}  // namespace harness
