@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
         complain(f"make {command}: {error}")
         return 2
     except KeyboardInterrupt:
-        complain(f"make {command}: interrupted; no results were written.")
+        complain(f"make {command}: interrupted; no results of this run were written.")
         return INTERRUPTED
 
 

@@ -1,8 +1,8 @@
 """Make the environment of all commands: `python3 tb/flow/bootstrap.py sim_build/venv`.
 
-Runs before anything is installed, with whatever Python there is: standard library only, and nothing newer than
-Python 3.6 above `main`, so that an old one can still say that it is too old. Every prerequisite that is missing
-gives one line that says what to install. The file `.complete` in the environment is written last.
+Runs before anything is installed, with whatever Python there is: standard library only, and nothing newer
+than Python 3.6 above `main`, so that an old one can still say that it is too old. Every prerequisite that is
+missing gives one line that says what to install. The file `.complete` in the environment is written last.
 """
 
 import sys
@@ -15,16 +15,10 @@ PREREQUISITES = (
 )
 
 
-def fail(sentence):  # type: ignore[no-untyped-def]
-    """End with one line on standard error."""
-    sys.stderr.write(sentence + "\n")
-    sys.exit(1)
-
-
 if sys.version_info < OLDEST:
-    fail(
-        "This needs Python %d.%d or newer and %s is %d.%d: install a newer one, or name it with PYTHON=..."
-        % (*OLDEST, sys.executable, sys.version_info[0], sys.version_info[1])
+    sys.exit(
+        f"This needs Python {OLDEST[0]}.{OLDEST[1]} or newer, and {sys.executable} is "
+        f"{sys.version_info[0]}.{sys.version_info[1]}: install a newer one, or name it with PYTHON=..."
     )
 
 import contextlib
@@ -36,14 +30,20 @@ import subprocess
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parents[2]
-NETWORK_SIGNS = ("NewConnectionError", "Temporary failure in name resolution", "ConnectTimeout", "Network is unreach")
+NETWORK_SIGNS = (
+    "NewConnectionError",
+    "Temporary failure in name resolution",
+    "ConnectTimeout",
+    "Network is unreach",
+)
 
 
-def stop(sentence: str) -> None:
-    """`fail`, typed."""
-    fail(sentence)
+def stop(sentence: str) -> NoReturn:
+    """End with one line on standard error and exit status 1."""
+    sys.exit(sentence)
 
 
 def check_prerequisites() -> None:
@@ -56,7 +56,9 @@ def check_prerequisites() -> None:
         import venv  # noqa: F401
     except ImportError:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        stop(f"Python's venv module is missing: install it (Debian, Ubuntu: apt install python{version}-venv).")
+        stop(
+            f"Python's venv module is missing: install it (Debian, Ubuntu: apt install python{version}-venv)."
+        )
 
 
 def packages(project: Path) -> tuple[list[str], list[str]]:
@@ -86,7 +88,16 @@ def install(python: Path, wanted: list[str], indirect: list[str], log: Path) -> 
     """Install with pip, showing each package's name as it comes; the whole output goes to `log`."""
     constraints = log.with_suffix(".constraints")
     constraints.write_text("\n".join(indirect) + "\n", encoding="utf-8")
-    command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--retries", "2"]
+    command = [
+        str(python),
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--retries",
+        "2",
+    ]
     command += ["--progress-bar", "off", "-c", str(constraints), *wanted]
     seen = 0
     with open(log, "w", encoding="utf-8") as file:
@@ -128,7 +139,10 @@ def create(environment: Path, fingerprint: str) -> None:
     version = f"Python {sys.version_info.major}.{sys.version_info.minor}"
     say(f"Making the environment in {environment} with {version}; this happens once.")
     made = subprocess.run(
-        [sys.executable, "-m", "venv", "--clear", str(environment)], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "venv", "--clear", str(environment)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if made.returncode != 0:
         reason = (made.stdout + made.stderr).strip().splitlines()
@@ -169,4 +183,4 @@ if __name__ == "__main__":
     try:
         main(sys.argv[1:])
     except KeyboardInterrupt:
-        fail("\nInterrupted: the environment is not complete and will be made again.")
+        stop("\nInterrupted: the environment is not complete and will be made again.")

@@ -1,7 +1,7 @@
 """Building a Verilated model: `tb_top` with one configuration's parameters, for one of three uses.
 
-A build lives in a folder of its own below `sim_build/build`, is made again only when something that goes into it has
-changed, and is never made by two commands at once.
+A build lives in a folder of its own below `sim_build/build`, is made again only when something that goes into
+it has changed, and is never made by two commands at once.
 """
 
 from __future__ import annotations
@@ -31,6 +31,10 @@ FILE_LISTS = ("rtl/files.f", "tb/harness/files.f")
 SOURCE_FOLDERS = ("rtl", "tb/harness")
 SOURCE_SUFFIXES = {".sv", ".svh", ".v", ".vh", ".vlt", ".f", ".cpp", ".cc", ".h", ".hpp"}
 BARE_MAIN = ROOT / "tb" / "flow" / "bare_main.cpp"
+# cocotb's main program looks at VM_TRACE, which Verilator leaves at 0 for FST.
+FST_FLAGS = ("--trace-fst", "-CFLAGS", "-DVM_TRACE=1")
+VCD_FLAGS = ("--trace",)
+OPTIMISATION = ("OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2")
 ERRORS_SHOWN = 15
 LOCK_POLL_S = 0.2
 
@@ -45,7 +49,7 @@ class Use(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What to build. `rtl` is the folder that holds `rtl/` (the project's, or a copy with a fault planted)."""
+    """What to build. `rtl` is the folder that holds `rtl/` (the project's, or a faulty copy)."""
 
     configuration: Configuration
     use: Use = Use.PYTHON
@@ -70,7 +74,8 @@ class Recipe:
 
 
 def listed_files(recipe: Recipe) -> list[Path]:
-    """The files to compile, from the file lists: one path a line, relative to the project's folder; `//` comments.
+    """The files to compile, from the file lists: one path a line, relative to the project's folder; `//`
+    comments.
 
     Raises FlowError, naming list and line, for a list or a file that is not there.
     """
@@ -112,7 +117,7 @@ def _use_flags(recipe: Recipe) -> list[str]:
     main = cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"
     flags = ["--vpi", "-LDFLAGS", f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator", str(main)]
     if recipe.use is Use.WAVES:
-        flags += ["--trace-structs", *(("--trace-fst", "-CFLAGS", "-DVM_TRACE=1") if can_write_fst() else ("--trace",))]
+        flags += ["--trace-structs", *(FST_FLAGS if can_write_fst() else VCD_FLAGS)]
     return flags
 
 
@@ -142,13 +147,18 @@ def verilate_command(recipe: Recipe) -> list[str]:
 
 def compile_command(recipe: Recipe, jobs: int) -> list[str]:
     """The make command that compiles what Verilator wrote."""
-    return ["make", "-C", str(recipe.folder), "-f", "Vtop.mk", f"-j{jobs}", "OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2"]
+    return ["make", "-C", str(recipe.folder), "-f", "Vtop.mk", f"-j{jobs}", *OPTIMISATION]
 
 
 def fingerprint(recipe: Recipe) -> str:
     """A text that changes with anything that goes into the build."""
     digest = hashlib.sha256()
-    identity = [verilate_command(recipe), compile_command(recipe, 0), find_verilator().identity, compiler_identity()]
+    identity = [
+        verilate_command(recipe),
+        compile_command(recipe, 0),
+        find_verilator().identity,
+        compiler_identity(),
+    ]
     digest.update(json.dumps(identity).encode())
     for path in _all_sources(recipe):
         digest.update(f"{path.name}\0".encode())

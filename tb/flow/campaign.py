@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from tb.flow.build import Recipe, Use, build
 from tb.flow.display import Display
@@ -15,6 +16,7 @@ from tb.flow.plan import Run
 from tb.flow.simulation import Outcome, simulate
 
 CORES = os.cpu_count() or 1
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,7 @@ class Job:
 
 async def build_all(recipes: Sequence[Recipe], display: Display) -> None:
     """Make the builds that are not current, one after the other, each with all cores."""
-    distinct = list(dict.fromkeys((recipe.folder, recipe) for recipe in recipes))
-    for folder, recipe in distinct:
+    for folder, recipe in {recipe.folder: recipe for recipe in recipes}.items():
         with display.bar(f"building {folder.name}"):
             if await build(recipe):
                 display.say(f"built {folder.name}")
@@ -86,8 +87,16 @@ async def run_all(jobs: Sequence[Job], parallel: int, display: Display) -> list[
                 display.say(line(outcome))
             return outcome
 
+        return await all_or_none([one(job) for job in jobs])
+
+
+async def all_or_none(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """Await all; where one fails the others are cancelled, and have ended, before its error is raised."""
+    try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(job)) for job in jobs]
+            tasks = [group.create_task(one) for one in work]
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
     return [task.result() for task in tasks]
 
 

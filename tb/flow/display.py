@@ -28,7 +28,7 @@ def complain(text: str) -> None:
 
 
 class Display:
-    """The live part of the screen: one line per thing under way, each with a bar, and lines that stay above them."""
+    """The live part of the screen: a line with a bar per thing under way, below lines that stay."""
 
     def __init__(self) -> None:
         self._progress = Progress(

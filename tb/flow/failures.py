@@ -13,7 +13,7 @@ VERDICTS_SHOWN = 5
 
 
 def tell(outcome: Outcome, extra: str = "") -> None:
-    """Print one failure; `extra` is what the reproducing command needs beside test, configuration and seed."""
+    """Print one failure; `extra` is what the reproducing command needs beside its test and seed."""
     complain(f"FAILED {outcome.run.name} seed {outcome.seed}: {outcome.message}")
     for verdict in outcome.verdicts[:VERDICTS_SHOWN]:
         complain(f"  {verdict}")

@@ -1,7 +1,9 @@
-"""The test plan (`testplan.toml`): RTL configurations, testpoints, and which test runs on which configuration.
+"""The test plan (`testplan.toml`): RTL configurations, testpoints, and which test runs on which
+configuration.
 
-The tests themselves are found by reading `tests/sim/test_*.py` without importing them (they need a simulator): a
-test is what has the decorator `pyuvm.test` (a class) or `cocotb.test` (a function). A test that no testpoint names still runs, on its device's default.
+The tests themselves are found by reading `tests/sim/test_*.py` without importing them (they need a
+simulator): a test is what has the decorator `pyuvm.test` (a class) or `cocotb.test` (a function). A test that
+no testpoint names still runs, on its device's default.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ class Configuration:
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """One test class of `tests/sim`: `module` as Python imports it, and what it says of itself in its first line."""
+    """One test class of `tests/sim`: its module as Python imports it, and its docstring's first line."""
 
     name: str
     module: str
@@ -80,7 +82,7 @@ class Plan:
         return list(dict.fromkeys(one.device for one in self.configurations.values()))
 
     def default_configuration(self, device: str) -> Configuration:
-        """The first configuration of a device. Raises FlowError, listing the known ones, for an unknown device."""
+        """The first configuration of a device. Raises FlowError, listing the known ones."""
         for one in self.configurations.values():
             if one.device == device:
                 return one
@@ -112,7 +114,9 @@ class Plan:
             raise FlowError(unknown("TEST", wanted, self.tests))
         return found
 
-    def runs(self, test: str | None = None, device: str | None = None, config: str | None = None) -> list[Run]:
+    def runs(
+        self, test: str | None = None, device: str | None = None, config: str | None = None
+    ) -> list[Run]:
         """The runs that a command line selects, in the plan's order.
 
         Without `config`, a test runs on each configuration that the plan gives it (of `device`, if given).
@@ -121,12 +125,16 @@ class Plan:
         if device is not None:
             self.default_configuration(device)
         tests = self.find_tests(test) if test is not None else list(self.tests.values())
-        pairs = [(one, self.configuration(config)) for one in tests] if config is not None else [
-            (one, where) for one in tests for where in self.configurations_of(one)
-        ]
+        pairs = (
+            [(one, self.configuration(config)) for one in tests]
+            if config is not None
+            else [(one, where) for one in tests for where in self.configurations_of(one)]
+        )
         chosen = [Run(one, where) for one, where in pairs if device in (None, where.device)]
         if not chosen:
-            raise FlowError(f"No test is selected: {_selection(test, device, config)} match nothing in the plan.")
+            raise FlowError(
+                f"No test is selected: {_selection(test, device, config)} match nothing in the plan."
+            )
         return chosen
 
 
@@ -150,7 +158,9 @@ Definition = ast.ClassDef | ast.AsyncFunctionDef
 def _definitions(tree: ast.Module) -> list[Definition]:
     """The module's top-level tests."""
     nodes = [node for node in tree.body if isinstance(node, Definition)]
-    return [node for node in nodes if any(ast.unparse(one).startswith(DECORATORS) for one in node.decorator_list)]
+    return [
+        node for node in nodes if any(ast.unparse(one).startswith(DECORATORS) for one in node.decorator_list)
+    ]
 
 
 def read_tests(folder: Path = SIM_TESTS) -> list[Test]:

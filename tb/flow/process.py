@@ -1,7 +1,7 @@
 """Running other programs so that none of them outlives the command.
 
-Every program gets a session of its own. When the command is cancelled (Ctrl-C, SIGTERM, a time limit) the whole
-session is killed; when the command itself is killed, the kernel kills the program.
+Every program gets a session of its own. When the command is cancelled (Ctrl-C, SIGTERM, a time limit) the
+whole session is killed; when the command itself is killed, the kernel kills the program.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 PR_SET_PDEATHSIG = 1
 POLL_S = 0.1
+GRACE_S = 5.0
 
 T = TypeVar("T")
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -27,7 +28,7 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a program ended. `status` is its exit status, negative for a signal; `peak_rss_mb` in 10^6 bytes."""
+    """How a program ended. `status` is negative for a signal; `peak_rss_mb` in 10^6 bytes."""
 
     status: int
     timed_out: bool
@@ -79,7 +80,38 @@ async def run_program(
         if process.returncode is None:
             _kill_session(process.pid)
             await asyncio.shield(process.wait())
+    assert process.returncode is not None
     return Ended(process.returncode, timed_out, time.monotonic() - started, peak_kb * 1024 / 1e6)
+
+
+async def run_attached(command: Sequence[str], *, folder: Path, environment: Mapping[str, str]) -> int:
+    """Run a program that writes to the command's own output; its exit status.
+
+    It is in a session of its own like all others: Ctrl-C reaches the command, which then asks the program to
+    end as Ctrl-C would, so that it can stop its own programs, and kills it when it has not ended in time.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=folder,
+        env=dict(environment),
+        stdin=asyncio.subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=die_with_parent,
+    )
+    try:
+        return await process.wait()
+    finally:
+        if process.returncode is None:
+            await asyncio.shield(_end(process))
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGINT)
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(process.wait(), GRACE_S)
+    _kill_session(process.pid)
+    await process.wait()
 
 
 def _kill_session(leader: int) -> None:

@@ -20,7 +20,9 @@ class Progress:
     """The writing side, in the simulation. With an empty path every call does nothing."""
 
     def __init__(self, path: str = "") -> None:
-        self._file: TextIO | None = open(path, "a", encoding="utf-8", buffering=1) if path else None
+        self._file: TextIO | None = None
+        if path:
+            self._file = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
         self._next = 0.0
         self._last: tuple[int, int, str] | None = None
 

@@ -1,4 +1,7 @@
-"""The result files of a command: `summary.json` for programs, `results.xml` (JUnit) for CI. Written whole or not at all."""
+"""The result files of a command: `summary.json` for programs, `results.xml` (JUnit) for CI.
+
+Each is written whole or not at all.
+"""
 
 from __future__ import annotations
 
@@ -60,16 +63,22 @@ def _entry(outcome: Outcome) -> dict[str, Any]:
 def junit(outcomes: Sequence[Outcome], wall_s: float) -> str:
     """The runs as JUnit XML."""
     failed = sum(not one.passed for one in outcomes)
-    suite = Element("testsuite", _attributes(name="simulations", tests=len(outcomes), failures=failed, time=wall_s))
+    suite = Element(
+        "testsuite", _attributes(name="simulations", tests=len(outcomes), failures=failed, time=wall_s)
+    )
     for one in outcomes:
-        case = SubElement(suite, "testcase", _attributes(classname=one.run.test.module, name=_case(one), time=one.wall_s))
+        case = SubElement(
+            suite, "testcase", _attributes(classname=one.run.test.module, name=_case(one), time=one.wall_s)
+        )
         if not one.passed:
             failure = SubElement(case, "failure", _attributes(message=one.message))
             failure.text = "\n".join((*one.verdicts, f"log: {shown(one.folder)}", f"again: {reproduce(one)}"))
     suites = Element("testsuites")
     suites.append(suite)
     indent(suites)
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + _printable(tostring(suites, encoding="unicode")) + "\n"
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>\n' + _printable(tostring(suites, encoding="unicode")) + "\n"
+    )
 
 
 def _case(outcome: Outcome) -> str:
@@ -77,7 +86,9 @@ def _case(outcome: Outcome) -> str:
 
 
 def _attributes(**values: str | int | float) -> dict[str, str]:
-    return {name: f"{value:.3f}" if isinstance(value, float) else str(value) for name, value in values.items()}
+    return {
+        name: f"{value:.3f}" if isinstance(value, float) else str(value) for name, value in values.items()
+    }
 
 
 def _printable(text: str) -> str:

@@ -75,7 +75,9 @@ def libpython() -> str:
 def simulation_environment(run: Run, options: SimOptions, results: Path) -> dict[str, str]:
     """The environment variables of a simulation process, over those of the command."""
     libraries = str(cocotb_tools.config.libs_dir)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("COCOTB_", "GPI_"))}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("COCOTB_", "GPI_"))
+    }
     environment |= {
         "PATH": os.pathsep.join((os.environ.get("PATH", os.defpath), libraries)),
         "PYTHONPATH": str(ROOT),
@@ -116,7 +118,11 @@ async def simulate(
             on_progress(position)
 
     # Randomised initial values follow the seed; Verilator takes 1 to 2^31-1.
-    command = [str(recipe.executable), "+verilator+rand+reset+2", f"+verilator+seed+{options.seed % (2**31 - 1) + 1}"]
+    command = [
+        str(recipe.executable),
+        "+verilator+rand+reset+2",
+        f"+verilator+seed+{options.seed % (2**31 - 1) + 1}",
+    ]
     ended = await run_program(
         command + (["--trace"] if options.waves else []),
         folder=folder,
@@ -147,7 +153,8 @@ def judge_end(ended: Ended, run: Run, results: Path, counters: Mapping[str, Any]
     try:
         cases = ElementTree.parse(results).getroot().findall(".//testcase")
     except (OSError, ElementTree.ParseError):
-        return f"The simulator ended with status {ended.status} and no results: {last_line(results.parent / LOG)} ({log})"
+        said = last_line(results.parent / LOG)
+        return f"The simulator ended with status {ended.status} and no results: {said} ({log})"
     if len(cases) != 1:
         return f"{len(cases)} tests ran instead of one ({log})."
     for kind in ("failure", "error", "skipped"):
@@ -164,8 +171,9 @@ def judge_end(ended: Ended, run: Run, results: Path, counters: Mapping[str, Any]
 
 
 def _reason(element: ElementTree.Element) -> str:
-    kind, message = element.get("type", ""), (element.get("message") or "").strip()
-    return ": ".join(part for part in (kind, message) if part)
+    # The first line only: an assert adds its source, pytest-style, in further ones.
+    message = (element.get("message") or "").strip().partition("\n")[0]
+    return ": ".join(part for part in (element.get("type", ""), message) if part)
 
 
 def last_line(log: Path) -> str:

@@ -36,7 +36,9 @@ def _wheel() -> Path | None:
 
 def _version_line(program: Path) -> str:
     try:
-        done = subprocess.run([str(program), "--version"], capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(
+            [str(program), "--version"], capture_output=True, text=True, check=False, timeout=60
+        )
     except OSError as error:
         raise FlowError(f"Verilator {program} cannot be run: {error.strerror}.") from None
     if done.returncode != 0:
@@ -53,7 +55,9 @@ def _system(named: str) -> Verilator:
     match = re.search(r"Verilator (\d+)\.(\d+)", line)
     oldest = f"{OLDEST_VERILATOR[0]}.{OLDEST_VERILATOR[1]:03}"
     if match is None or (int(match[1]), int(match[2])) < OLDEST_VERILATOR:
-        raise FlowError(f"{found} is {line or 'of an unknown version'}: Verilator {oldest} or newer is needed.")
+        raise FlowError(
+            f"{found} is {line or 'of an unknown version'}: Verilator {oldest} or newer is needed."
+        )
     return Verilator(Path(found), line)
 
 
@@ -97,7 +101,8 @@ def build_environment() -> dict[str, str]:
 @functools.cache
 def can_write_fst() -> bool:
     """Whether the libraries that an FST dump is compiled with (lz4, zlib) are there."""
-    source = "#include <lz4.h>\n#include <zlib.h>\nint main() { return LZ4_versionNumber() > 0 && zlibVersion() ? 0 : 1; }\n"
+    headers = "#include <lz4.h>\n#include <zlib.h>\n"
+    source = headers + "int main() { return !(LZ4_versionNumber() && zlibVersion()); }\n"
     command = ["g++", "-x", "c++", "-", "-o", os.devnull, "-llz4", "-lz"]
     done = subprocess.run(command, input=source, capture_output=True, text=True, check=False)
     return done.returncode == 0

@@ -53,15 +53,19 @@ def _flag(text: str) -> bool:
 
 
 def _disk(text: str) -> Path:
-    """A user's disk image: a readable file or block device of whole sectors, at least one."""
+    """A user's disk image: a readable file of whole sectors, at least one."""
     path = Path(text).expanduser().absolute()
+    if path.exists() and not path.is_file():
+        raise FlowError(f"DISK={text} is no regular file.")
     try:
         with open(path, "rb") as file:
             size = file.seek(0, 2)
     except OSError as error:
         raise FlowError(f"DISK={text} cannot be read: {error.strerror}.") from None
     if size == 0 or size % SECTOR:
-        raise FlowError(f"DISK={text} has {size} bytes: a disk is a whole number of {SECTOR}-byte sectors, at least one.")
+        raise FlowError(
+            f"DISK={text} has {size} bytes: a disk is a whole number of {SECTOR}-byte sectors, at least one."
+        )
     return path
 
 
@@ -124,8 +128,8 @@ def given_on_command_line(makeflags: str) -> dict[str, str]:
 def read_variables(command: str, environment: Mapping[str, str]) -> Variables:
     """The variables of `command` from its environment.
 
-    Raises FlowError, one sentence, for a value that is wrong and for a name on the command line that the command
-    does not take.
+    Raises FlowError, one sentence, for a value that is wrong and for a name on the command line that the
+    command does not take.
     """
     taken = TAKEN[command]
     for name in given_on_command_line(environment.get("MAKEFLAGS", "")):
@@ -143,4 +147,4 @@ def _not_taken(command: str, name: str, taken: tuple[str, ...]) -> str:
     near = difflib.get_close_matches(name, taken, n=1)
     hint = f" Did you mean {near[0]}?" if near else ""
     known = f"It takes {', '.join(taken)}." if taken else "It takes no variables."
-    return f"make {command} knows no {name}.{hint} {known}"
+    return f"there is no {name}=.{hint} {known}"

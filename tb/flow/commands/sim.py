@@ -47,7 +47,8 @@ def run(variables: Variables) -> int:
     forget(SUMMARY, JUNIT)
     use = Use.WAVES if variables.waves else Use.PYTHON
     jobs = [
-        Job(one, variables.seed, RUNS / "sim" / one.name, use, variables.disk, variables.bytes_limit) for one in runs
+        Job(one, variables.seed, RUNS / "sim" / one.name, use, variables.disk, variables.bytes_limit)
+        for one in runs
     ]
     with Display() as display:
         outcomes = run_until_complete(run_all(jobs, variables.jobs or CORES, display))
@@ -79,5 +80,9 @@ def show_summary(table: dict[str, Any]) -> None:
 
 def extra_variables(variables: Variables) -> str:
     """What else the user gave that a reproducing command must repeat."""
-    given = (("DISK", variables.disk), ("BYTES", variables.bytes_limit), ("WAVES", int(variables.waves) or None))
+    given = (
+        ("DISK", variables.disk),
+        ("BYTES", variables.bytes_limit),
+        ("WAVES", int(variables.waves) or None),
+    )
     return "".join(f" {name}={shlex.quote(str(value))}" for name, value in given if value is not None)
