@@ -6,7 +6,7 @@ of 1, 2 or 4 bytes; ``read_enabled`` and ``write_enabled`` take what a TLP carri
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from tb.models.devices.base import DeviceModel
@@ -239,7 +239,7 @@ def _dwords(offset: int, size: int) -> Iterator[tuple[int, int, int]]:
         dw += 4
 
 
-_KINDS = {
+_KINDS: dict[str, Callable[[LegacyRegisters, DeviceConfig], Access]] = {
     "byte_enables": ByteEnableAccess,
     "register_start": RegisterStartAccess,
     "exact": ExactAccess,

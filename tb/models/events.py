@@ -37,10 +37,14 @@ class QueueStopped:
 
 @dataclass(slots=True, frozen=True)
 class StatusChanged:
-    """The status register went from ``was`` to ``status``; neither is the write of 0 that resets."""
+    """The status register went from ``was`` to ``status`` (a write of 0 is ``DeviceReset`` instead).
+
+    ``written`` is what the guest wrote, wider than a byte when the access was.
+    """
 
     status: int
     was: int
+    written: int
 
 
 @dataclass(slots=True, frozen=True)

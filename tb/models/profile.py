@@ -76,6 +76,9 @@ class Profile:
         "VPCI-STAT-27", "whether writing exactly 3 to the status sets the PCI bus master bit"
     )
     isr_queue_under_msix: bool = _choice("DIS-2", "whether a queue interrupt sets the ISR with MSI-X enabled")
+    isr_config_under_msix: bool = _choice(
+        "VPCI-INT-04", "whether a configuration change sets the ISR with MSI-X enabled"
+    )
     isr_config_change: int = _choice("DIS-3", "ISR bits that a configuration change sets")
     config_interrupt: Literal["driver_ok", "always"] = _choice(
         "DIS-8", "when a configuration change interrupts"
@@ -97,6 +100,12 @@ class Profile:
     )
 
     # --- MSI-X
+    msix_partial_read: Literal["value", "zero"] = _choice(
+        "PCI-MSIX-05", "what a read of less than a whole DW of BAR1 returns (such writes are dropped)"
+    )
+    undecoded_memory_read: int = _choice(
+        "PCI-CFG-15", "byte that a read of BAR1 returns while memory decode is off"
+    )
     msix_entry_writable: tuple[int, ...] = _choice(
         "PCI-MSIX-03", "writable bits of an entry's four DWs: address low, address high, data, vector control"
     )

@@ -180,12 +180,6 @@ class LegacyRegisters:
         """The whole register at offset ``register``, without a side effect."""
         return self.isr if register == ISR else self._readers[register]()
 
-    def raise_isr(self, bits: int) -> None:
-        """Set ISR bits; without MSI-X they are a cause for INTx (VPCI-INT-03)."""
-        self.isr |= bits
-        if not self._msix.enabled and self.isr:
-            self.intx_pending = True
-
     def _read_isr(self) -> int:
         value = self.isr
         self.isr = 0
@@ -248,14 +242,14 @@ class LegacyRegisters:
             self.reset()
             return (DeviceReset(),)
         self._device.status_written(self.status)
-        return (StatusChanged(self.status, was),)
+        return (StatusChanged(self.status, was, value),)
 
     def clear_driver_ok(self) -> Events:
         """The function itself takes DRIVER_OK back (VPCI-STAT-28)."""
         was = self.status
         self.status &= ~STATUS_DRIVER_OK
         self._device.status_written(self.status)
-        return (StatusChanged(self.status, was),)
+        return (StatusChanged(self.status, was, self.status),)
 
     def _write_config_vector(self, value: int) -> Events:
         self.config_vector = self._mapped_vector(self.config_vector, value)

@@ -8,8 +8,10 @@ what it has observed, the actor from memory and a media object; neither knows th
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Self
 
 from tb.models.virtqueue import Chain
 
@@ -129,6 +131,10 @@ class DeviceModel:
 
     def write_config(self, offset: int, data: bytes) -> None:
         """A guest write that lies wholly inside the configuration; read-only fields ignore it."""
+
+    def copy(self) -> Self:
+        """A copy whose state changes independently."""
+        return copy(self)
 
     def features_accepted(self, features: int) -> None:
         """The guest's features are now ``features`` (already masked with what is offered)."""
