@@ -1,0 +1,142 @@
+"""What a scenario has in its hands: a bus, raw packets, the host's bad sides, and a seeded source of chance.
+
+Scenarios know nothing of simulators: the same scenario runs on the RTL, where everything it provokes is
+scored, and on the golden model, where it is tried out in milliseconds.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from tb.guest.block import BlockDriver
+from tb.guest.block_request import DRIVER_FEATURES
+from tb.guest.enumeration import PciFunction, enumerate_function
+from tb.guest.errors import GuestUsageError
+from tb.guest.host_bus import HostBus
+from tb.guest.interrupts import LADDER, InterruptMode
+from tb.guest.transport import QueueFactory
+from tb.pcie.tlp import Tlp, TlpType
+
+ALL_BYTES = 0xF
+
+
+class Space(Enum):
+    """Where an access goes. I/O and memory offsets count from the start of BAR0 and BAR1."""
+
+    CONFIG = "config"
+    IO = "io"
+    MEMORY = "memory"
+
+
+class ReadFault(Enum):
+    """How the host can fail to answer one of the function's reads properly."""
+
+    UNSUPPORTED = "unsupported request"
+    ABORT = "completer abort"
+    POISON = "poisoned data"
+    NO_ANSWER = "no completion at all"
+    SHORT = "too few bytes"
+
+
+class HostControls(Protocol):
+    """The host's and the media's behaviour that no guest can reach."""
+
+    def fail_read(self, first: int, last: int, fault: ReadFault) -> None:
+        """The next read of the function that touches a byte of [first, last] fails that way, once."""
+        ...
+
+    def pace(self, name: str) -> None:
+        """Choose how the host answers: one of `PACES`."""
+        ...
+
+    def fail_media(self, requests: int) -> None:
+        """The next so many requests to the media end in an error."""
+        ...
+
+    def set_capacity(self, sectors: int) -> None:
+        """The disk has another size from now on."""
+        ...
+
+
+PACES = ("fast", "slow", "split", "reorder", "throttled", "wild")
+"""Answers at once; late; in pieces; out of order between tags; with `ready` taken away; all of it."""
+
+
+@dataclass(slots=True)
+class Scene:
+    """One function on one host. `send` puts a packet on the request channel and gives its completion."""
+
+    bus: HostBus
+    send: Callable[[Tlp], Awaitable[Tlp | None]]
+    rng: random.Random
+    controls: HostControls | None = None
+    found: PciFunction | None = None
+    drivers: list[BlockDriver] = field(default_factory=list)
+
+    @property
+    def function(self) -> PciFunction:
+        """What enumeration found. GuestUsageError before `enumerate`."""
+        if self.found is None:
+            raise GuestUsageError("the function was not enumerated yet")
+        return self.found
+
+    @property
+    def host(self) -> HostControls:
+        """The host's controls. GuestUsageError on a target that has none."""
+        if self.controls is None:
+            raise GuestUsageError("this target's host cannot be controlled")
+        return self.controls
+
+    async def enumerate(self) -> PciFunction:
+        """Enumerate and assign the BARs."""
+        self.found = await enumerate_function(self.bus)
+        return self.found
+
+    async def attach_block(
+        self,
+        *,
+        wanted: int = DRIVER_FEATURES,
+        ladder: Iterable[InterruptMode] = LADDER,
+        make_queue: QueueFactory | None = None,
+    ) -> BlockDriver:
+        """Enumerate if that was not done, and bring the block function up."""
+        function = self.found or await self.enumerate()
+        driver = await BlockDriver.attach(
+            self.bus, function, wanted=wanted, ladder=tuple(ladder), make_queue=make_queue
+        )
+        driver.reserve(8, 1 << 16)
+        self.drivers.append(driver)
+        return driver
+
+    async def read_dw(self, space: Space, offset: int, enables: int = ALL_BYTES) -> int | None:
+        """One DW-wide read with any byte enables; None when it was refused. Disabled bytes mean nothing."""
+        answer = await self.send(self.request(space, offset, enables, None))
+        return None if answer is None or answer.status else int.from_bytes(answer.data[:4], "little")
+
+    async def write_dw(self, space: Space, offset: int, value: int, enables: int = ALL_BYTES) -> bool:
+        """One DW-wide write with any byte enables. False when it was refused; posted writes never are."""
+        answer = await self.send(self.request(space, offset, enables, value))
+        return answer is None or not answer.status
+
+    def request(self, space: Space, offset: int, enables: int, value: int | None) -> Tlp:
+        """The packet of a DW access: a write when there is a value. For scenarios that spoil it."""
+        types = {
+            Space.CONFIG: (TlpType.CONFIG_READ, TlpType.CONFIG_WRITE),
+            Space.IO: (TlpType.IO_READ, TlpType.IO_WRITE),
+            Space.MEMORY: (TlpType.MEMORY_READ, TlpType.MEMORY_WRITE),
+        }[space]
+        tlp = Tlp(types[value is not None], first_be=enables, length=1)
+        tlp.address = self.base_of(space) + offset
+        if value is not None:
+            tlp.data = value.to_bytes(4, "little")
+        return tlp
+
+    def base_of(self, space: Space) -> int:
+        """The address at which a space begins."""
+        if space is Space.CONFIG:
+            return 0
+        return self.function.bases[0 if space is Space.IO else 1]
