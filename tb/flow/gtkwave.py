@@ -1,7 +1,7 @@
 """A GTKWave save file for a dump of `tb_top`: the signals a person wants first, in groups.
 
-The names are those of the harness's pins (`tb/harness/tb_top.sv`) and packet views. Where the dump is a VCD, names that
-it does not hold are left out; an FST cannot be read here, and GTKWave leaves them out itself.
+The names are those of the harness's pins (`tb/harness/tb_top.sv`) and packet views. Where the dump is a VCD,
+names that it does not hold are left out; an FST cannot be read here, and GTKWave leaves them out itself.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Configuration:
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class SimTest:
     """One test class of `tests/sim`: its module as Python imports it, and its docstring's first line."""
 
     name: str
@@ -56,7 +56,7 @@ class Testpoint:
 class Run:
     """One test on one configuration, with its wall-clock limit in seconds."""
 
-    test: Test
+    test: SimTest
     configuration: Configuration
     limit_s: float = DEFAULT_LIMIT_S
 
@@ -70,7 +70,10 @@ class Plan:
     """The plan, and the tests that are really there."""
 
     def __init__(
-        self, configurations: Iterable[Configuration], testpoints: Iterable[Testpoint], tests: Iterable[Test]
+        self,
+        configurations: Iterable[Configuration],
+        testpoints: Iterable[Testpoint],
+        tests: Iterable[SimTest],
     ) -> None:
         self.configurations = {one.name: one for one in configurations}
         self.testpoints = tuple(testpoints)
@@ -94,14 +97,14 @@ class Plan:
             raise FlowError(unknown("CONFIG", name, self.configurations))
         return self.configurations[name]
 
-    def configurations_of(self, test: Test) -> list[Configuration]:
+    def configurations_of(self, test: SimTest) -> list[Configuration]:
         """Where the plan runs a test; the first device's default where the plan does not name it."""
         names = [c for point in self.testpoints if test.name in point.tests for c in point.configurations]
         if not names:
             return [self.default_configuration(self.devices[0])]
         return [self.configuration(name) for name in dict.fromkeys(names)]
 
-    def find_tests(self, wanted: str) -> list[Test]:
+    def find_tests(self, wanted: str) -> list[SimTest]:
         """Tests by class name, or all those of a module (`main_job` for `tests/sim/test_main_job.py`).
 
         Raises FlowError, listing the known tests.
@@ -163,7 +166,7 @@ def _definitions(tree: ast.Module) -> list[Definition]:
     ]
 
 
-def read_tests(folder: Path = SIM_TESTS) -> list[Test]:
+def read_tests(folder: Path = SIM_TESTS) -> list[SimTest]:
     """The test classes of all `test_*.py` in a folder. Raises FlowError for a file that is no Python."""
     tests = []
     for path in sorted(folder.glob("test_*.py")):
@@ -173,7 +176,7 @@ def read_tests(folder: Path = SIM_TESTS) -> list[Test]:
             raise FlowError(f"{shown(path)} line {error.lineno}: {error.msg}.") from None
         for node in _definitions(tree):
             summary = (ast.get_docstring(node) or "").partition("\n")[0]
-            tests.append(Test(node.name, f"tests.sim.{path.stem}", summary))
+            tests.append(SimTest(node.name, f"tests.sim.{path.stem}", summary))
     return tests
 
 
@@ -184,7 +187,7 @@ def _strings(table: Mapping[str, object], key: str) -> tuple[str, ...]:
     return tuple(str(one) for one in value)
 
 
-def load_plan(path: Path = TEST_PLAN, tests: Iterable[Test] | None = None) -> Plan:
+def load_plan(path: Path = TEST_PLAN, tests: Iterable[SimTest] | None = None) -> Plan:
     """Read the plan. Raises FlowError, naming the file, for one that cannot be read."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))

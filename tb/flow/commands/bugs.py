@@ -8,6 +8,7 @@ the bug's rules; a run that merely fails does not count.
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import time
 from collections.abc import Sequence
@@ -126,7 +127,7 @@ async def _run_on(run_: Run, bug: PlantedBug, folder: Path, seed: int, bar: Bar)
 def naming(verdicts: Sequence[str], rules: Sequence[str]) -> str:
     """The first verdict that names one of the rules, empty if none does."""
     for verdict in verdicts:
-        if any(rule in verdict for rule in rules):
+        if any(re.search(rf"(?<![\w-]){re.escape(rule)}(?![\w-])", verdict) for rule in rules):
             return verdict
     return ""
 

@@ -1,0 +1,64 @@
+"""Planted bugs: their headers, how they are planted, and when one counts as caught."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tb.flow.commands.bugs import naming
+from tb.flow.errors import FlowError
+from tb.flow.plan import Configuration, Plan, SimTest
+from tb.flow.planted import plant, read_bug, read_bugs
+
+PLAN = Plan(
+    [Configuration("block", "block"), Configuration("wide", "block")],
+    [],
+    [SimTest("T", "tests.sim.test_t", "")],
+)
+HEADER = "# bug: the ISR stays\n# rule: VPCI-REG-19, VPCI-REG-20\n# test: T, T@wide\n"
+
+
+def _patch(folder: Path, text: str) -> Path:
+    path = folder / "isr_stays.patch"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_header_says_rules_and_runs(tmp_path: Path) -> None:
+    bug = read_bug(_patch(tmp_path, HEADER), PLAN)
+    assert (bug.name, bug.sentence, bug.rules) == (
+        "isr_stays",
+        "the ISR stays",
+        ("VPCI-REG-19", "VPCI-REG-20"),
+    )
+    assert [run.name for run in bug.runs] == ["T-block", "T-wide"]
+
+
+@pytest.mark.parametrize("key", ["bug", "rule", "test"])
+def test_a_header_that_lacks_a_key_is_named(tmp_path: Path, key: str) -> None:
+    lines = [line for line in HEADER.splitlines() if not line.startswith(f"# {key}:")]
+    with pytest.raises(FlowError, match=f"isr_stays.patch: its header lacks `# {key}:`"):
+        read_bug(_patch(tmp_path, "\n".join(lines)), PLAN)
+
+
+def test_a_patch_that_does_not_fit_is_named(tmp_path: Path) -> None:
+    bug = read_bug(
+        _patch(tmp_path, HEADER + "--- a/rtl/none.sv\n+++ b/rtl/none.sv\n@@ -1 +1 @@\n-a\n+b\n"), PLAN
+    )
+    with pytest.raises(FlowError, match="does not fit"):
+        plant(bug, tmp_path / "copy")
+
+
+def test_a_bug_is_caught_only_by_its_rule() -> None:
+    verdicts = ["10 ns VPCI-REG-11: wrong", "20 ns VPCI-REG-19: ISR reads 0x01, expected 0x00"]
+    assert naming(verdicts, ("VPCI-REG-19",)) == verdicts[1]
+    assert naming(verdicts, ("VPCI-REG-1",)) == ""
+    assert naming([], ("VPCI-REG-19",)) == ""
+
+
+def test_every_shipped_patch_fits_the_rtl(tmp_path: Path) -> None:
+    from tb.flow.plan import load_plan
+
+    for bug in read_bugs(load_plan()):
+        plant(bug, tmp_path / bug.name)

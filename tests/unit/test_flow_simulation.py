@@ -1,0 +1,72 @@
+"""When a run counts as passed: it ran, ended by itself, was scored, and nothing was wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tb.flow.plan import Configuration, Run, SimTest
+from tb.flow.process import Ended
+from tb.flow.simulation import judge_end, read_counters
+
+RUN = Run(SimTest("T", "tests.sim.test_t", ""), Configuration("block", "block"))
+GOOD = Ended(0, False, 1.0, 1.0)
+SCORED = {"accesses_scored": 1, "mismatches": 0}
+
+
+def _results(folder: Path, *cases: str) -> Path:
+    path = folder / "results.xml"
+    path.write_text(f"<testsuites><testsuite>{''.join(cases)}</testsuite></testsuites>", encoding="utf-8")
+    return path
+
+
+def test_a_run_that_held_has_no_message(tmp_path: Path) -> None:
+    assert judge_end(GOOD, RUN, _results(tmp_path, "<testcase/>"), SCORED) == ""
+
+
+@pytest.mark.parametrize(
+    ("cases", "part"),
+    [
+        ((), "0 tests ran"),
+        (("<testcase/>", "<testcase/>"), "2 tests ran"),
+        (('<testcase><failure type="E" message="wrong&#10;assert x"/></testcase>',), "E: wrong"),
+        (("<testcase><error/></testcase>",), "ended as error"),
+        (("<testcase><skipped/></testcase>",), "ended as skipped"),
+    ],
+)
+def test_a_test_that_did_not_run_or_hold_says_why(tmp_path: Path, cases: tuple[str, ...], part: str) -> None:
+    message = judge_end(GOOD, RUN, _results(tmp_path, *cases), SCORED)
+    assert part in message
+    assert "\n" not in message
+
+
+def test_a_hung_run_says_its_limit(tmp_path: Path) -> None:
+    assert "300 s" in judge_end(Ended(-9, True, 300, 1), RUN, tmp_path / "results.xml", {})
+
+
+def test_a_crash_shows_the_last_line_of_the_log(tmp_path: Path) -> None:
+    (tmp_path / "sim.log").write_text("first\nSegmentation fault\n\n", encoding="utf-8")
+    message = judge_end(Ended(-11, False, 1, 1), RUN, tmp_path / "results.xml", {})
+    assert "status -11" in message
+    assert "Segmentation fault" in message
+
+
+def test_a_failing_exit_status_is_a_failure(tmp_path: Path) -> None:
+    assert "status 1" in judge_end(Ended(1, False, 1, 1), RUN, _results(tmp_path, "<testcase/>"), SCORED)
+
+
+def test_a_test_that_was_not_scored_fails(tmp_path: Path) -> None:
+    assert "counters.json" in judge_end(GOOD, RUN, _results(tmp_path, "<testcase/>"), {})
+
+
+def test_mismatches_fail_a_test_that_passed(tmp_path: Path) -> None:
+    message = judge_end(GOOD, RUN, _results(tmp_path, "<testcase/>"), {"mismatches": 2})
+    assert message.startswith("2 mismatches")
+
+
+def test_counters_that_cannot_be_read_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "counters.json"
+    assert read_counters(path) == {}
+    path.write_text("{", encoding="utf-8")
+    assert read_counters(path) == {}
