@@ -1,0 +1,58 @@
+"""QEMU's command line for a guest."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from tb.guest_vm.provision import Provision
+
+MEMORY_MIB = 256
+MESSAGE_TIMEOUT_MS = 600_000
+"""How long QEMU waits for the function's answer: its own 5 s are too short for a simulation with waves."""
+_KERNEL_ARGUMENTS = "console=ttyS0 panic=-1 rcupdate.rcu_cpu_stall_suppress=1 nowatchdog tsc=unstable"
+
+
+@dataclass(slots=True, frozen=True)
+class Guest:
+    """What boots: a kernel with an initial file system, or (both None) the BIOS from the disk."""
+
+    kernel: Path | None = None
+    initramfs: Path | None = None
+
+
+def over_vfio_user(socket: Path) -> list[str]:
+    """The device: the function behind a socket."""
+    device = {
+        "driver": "vfio-user-pci",
+        "socket": {"type": "unix", "path": str(socket)},
+        "x-msg-timeout": MESSAGE_TIMEOUT_MS,
+    }
+    return ["-device", json.dumps(device)]
+
+
+def emulated_block(disk: Path) -> list[str]:
+    """The device: QEMU's own legacy virtio-blk on the same disk."""
+    return [
+        "-drive",
+        f"file={disk},if=none,id=disk,format=raw,cache=writeback",
+        "-device",
+        "virtio-blk-pci,drive=disk,disable-modern=on,disable-legacy=off",
+    ]
+
+
+def command(provision: Provision, guest: Guest, device: list[str]) -> list[str]:
+    """The whole command line. The guest's console is QEMU's standard output."""
+    memory = f"memory-backend-memfd,id=ram,size={MEMORY_MIB}M,share=on"
+    arguments = ["-M", "pc,memory-backend=ram", "-accel", "tcg", "-cpu", "qemu64", "-smp", "1"]
+    arguments += ["-m", str(MEMORY_MIB), "-object", memory]
+    arguments += ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
+    arguments += ["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"]
+    for folder in provision.firmware:
+        arguments += ["-L", str(folder)]
+    if guest.kernel is not None:
+        arguments += ["-kernel", str(guest.kernel), "-append", _KERNEL_ARGUMENTS]
+    if guest.initramfs is not None:
+        arguments += ["-initrd", str(guest.initramfs)]
+    return provision.tool("qemu-system-x86_64", *arguments, *device)
