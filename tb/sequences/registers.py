@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tb.guest.enumeration import CapabilityId
 from tb.guest.errors import ReadBackError
-from tb.guest.msix import MessageControl, MsixTable
+from tb.guest.msix import MessageControl
 from tb.guest.registers import NO_VECTOR, Register, Status
+from tb.sequences.expect import table_of
 from tb.sequences.scene import ALL_BYTES, Scene, Space
 
 ONES = 0xFFFF_FFFF
@@ -17,11 +17,6 @@ SELECT_DW = Register.QUEUE_SIZE
 STATUS_BYTE = 0b0100
 ISR_BYTE = 0b1000
 SELECT_BYTES = 0b1100
-
-
-async def table_of(scene: Scene) -> MsixTable:
-    """The function's MSI-X table."""
-    return await MsixTable.find(scene.bus, scene.function.capabilities[CapabilityId.MSIX])
 
 
 async def reset(scene: Scene) -> None:
