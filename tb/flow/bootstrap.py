@@ -22,10 +22,12 @@ if sys.version_info < OLDEST:
     )
 
 import contextlib
+import ctypes
 import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import tomllib
 from collections.abc import Iterator
@@ -101,7 +103,13 @@ def install(python: Path, wanted: list[str], indirect: list[str], log: Path) -> 
     command += ["--progress-bar", "off", "-c", str(constraints), *wanted]
     seen = 0
     with open(log, "w", encoding="utf-8") as file:
-        pip = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        pip = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            preexec_fn=die_with_parent,  # noqa: PLW1509 (there are no threads)
+        )
         assert pip.stdout is not None
         for line in pip.stdout:
             file.write(line)
@@ -112,6 +120,13 @@ def install(python: Path, wanted: list[str], indirect: list[str], log: Path) -> 
         status = pip.wait()
     if status != 0:
         stop(explain(log))
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to end this process when the one that started it ends (Linux; elsewhere nothing)."""
+    set_parent_death_signal = 1
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
 
 
 def show_step(text: str) -> None:
@@ -180,6 +195,8 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    die_with_parent()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         main(sys.argv[1:])
     except KeyboardInterrupt:
