@@ -18,14 +18,11 @@ int main(int argc, char **argv) {
     }
     const auto context = std::make_unique<VerilatedContext>();
     context->commandArgs(argc, argv);
-    // The design's precision decides what one step of time is.
-    const uint64_t steps_per_ns = [&] {
-        uint64_t steps = 1;
-        for (int exponent = context->timeprecision(); exponent < -9; ++exponent) steps *= 10;
-        return steps;
-    }();
-    const uint64_t end = std::strtoull(argv[1], nullptr, 0) * steps_per_ns;
     const auto model = std::make_unique<Vtop>(context.get(), "");
+    // The design's precision, known once there is a model, decides what one step of time is.
+    uint64_t steps_per_ns = 1;
+    for (int exponent = context->timeprecision(); exponent < -9; ++exponent) steps_per_ns *= 10;
+    const uint64_t end = std::strtoull(argv[1], nullptr, 0) * steps_per_ns;
     const auto started = std::chrono::steady_clock::now();
     while (!context->gotFinish()) {
         model->eval();

@@ -134,7 +134,7 @@ def verilate_command(recipe: Recipe) -> list[str]:
         # Registers without a reset start with a value that the seed chooses, so that relying on zero shows.
         *("--x-assign", "fast", "--x-initial", "unique"),
         *("-Wno-fatal", "-Wno-lint", "-Wno-style"),
-        *("--timescale", "1ns/1ps"),
+        *("--timescale", "1ns/1ns"),
         *("--top-module", TOP, "--prefix", "Vtop", "-o", TOP, "-Mdir", str(recipe.folder)),
         f"-I{_below(recipe, 'rtl/')}",
         f"-I{ROOT / 'tb' / 'harness'}",

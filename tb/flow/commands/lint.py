@@ -46,7 +46,7 @@ def rtl_linters() -> list[Linter]:
         sets.setdefault(parameters, one.name)
     files = [line.strip() for line in (ROOT / "rtl" / "files.f").read_text(encoding="utf-8").splitlines()]
     sources = tuple(line for line in files if line and not line.startswith(("//", "#")))
-    start = (str(find_verilator().program), "--lint-only", "-Wall", "--timescale", "1ns/1ps", "-Irtl")
+    start = (str(find_verilator().program), "--lint-only", "-Wall", "--timescale", "1ns/1ns", "-Irtl")
     return [
         Linter(f"verilator {name}", (*start, "--top-module", RTL_TOP, *parameters, *sources))
         for parameters, name in sets.items()
