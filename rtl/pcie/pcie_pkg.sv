@@ -56,15 +56,14 @@ package pcie_pkg;
     logic malformed_completion;
   } pcie_error_t;
 
-  // Everything one DMA or message TLP needs besides its payload.
+  // What a memory request says besides its payload.
   typedef struct packed {
     logic        write;
-    logic        message;    // INTx message; address bits 7:0 carry the message code
     logic [63:0] address;    // DW aligned
     logic [9:0]  length;     // DW, 1..128
     logic [3:0]  first_be;
     logic [3:0]  last_be;
-    logic [7:0]  tag;
+    logic [7:0]  tag;        // 0 for writes
   } tlp_info_t;
 
   // Byte enables of the bytes [first, 3] of a DW.
@@ -75,6 +74,31 @@ package pcie_pkg;
   // Byte enables of the bytes [0, last] of a DW.
   function automatic logic [3:0] be_up_to(logic [1:0] last);
     return 4'b1111 >> (2'd3 - last);
+  endfunction
+
+  // The memory request for the bytes [address, address + bytes), which lie within one 4 KiB page.
+  function automatic tlp_info_t memory_request(logic write, logic [63:0] address, dma_len_t bytes, logic [7:0] tag);
+    tlp_info_t info;
+    logic [DmaLenWidth:0] dw_end;
+    dw_end        = (DmaLenWidth + 1)'(address[1:0]) + (DmaLenWidth + 1)'(bytes);
+    info.write    = write;
+    info.address  = {address[63:2], 2'b00};
+    info.length   = 10'((dw_end + (DmaLenWidth + 1)'(3)) >> 2);
+    info.first_be = be_from(address[1:0]);
+    info.last_be  = be_up_to(dw_end[1:0] - 2'd1);
+    info.tag      = tag;
+    if (info.length == 10'd1) begin
+      info.first_be = info.first_be & info.last_be;
+      info.last_be  = '0;
+    end
+    return info;
+  endfunction
+
+  // Bytes from an address to the next multiple of a power of two (the limit), and no more than are left.
+  function automatic dma_len_t chunk_bytes(logic [DmaLenWidth-2:0] address, dma_len_t limit, logic [31:0] left);
+    dma_len_t to_boundary;
+    to_boundary = limit - (dma_len_t'(address) & (limit - dma_len_t'(1)));
+    return (left < 32'(to_boundary)) ? dma_len_t'(left) : to_boundary;
   endfunction
 
   /* verilator lint_on UNUSEDPARAM */
