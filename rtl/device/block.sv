@@ -108,6 +108,9 @@ module block
   request_kind_e kind;
   assign kind = request_kind(header.kind);
 
+  logic unused_reserved;
+  assign unused_reserved = ^header.reserved;
+
   length_t room, data_bytes;
   logic    media_range_ok;
   assign room           = chain_writable_i - length_t'(1);       // writable bytes ahead of the status
