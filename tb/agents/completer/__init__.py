@@ -1,0 +1,1 @@
+"""The completer agent: the host's memory behind the function's DMA."""

@@ -1,0 +1,1 @@
+"""The interrupt agent: the host's interrupt controller. It only listens."""

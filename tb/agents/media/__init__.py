@@ -1,0 +1,1 @@
+"""The media agent of a block function: the disk behind it."""

@@ -1,0 +1,70 @@
+"""The driver of the media agent: a disk that serves the function's requests, one at a time."""
+
+from __future__ import annotations
+
+from pyuvm import uvm_driver
+
+from tb.agents.media.config import MediaConfig
+from tb.agents.media.item import FLUSH, READ, WRITE, CapacityItem, MediaFaultItem
+from tb.harness.link import MediaRequest, MediaSeen, MediaWritten
+
+SECTOR = 512
+
+
+class MediaDriver(uvm_driver):
+    """Answers reads and flushes when they are asked, writes when their data have come."""
+
+    config: MediaConfig
+
+    def build_phase(self) -> None:
+        self._faults: list[MediaFaultItem] = []
+        self._open: MediaRequest | None = None
+
+    def connect_phase(self) -> None:
+        self.config.link.receive_media(self._seen)
+
+    def start_of_simulation_phase(self) -> None:
+        """The disk's size and serial number lie on the pins before the function leaves reset."""
+        control = self.config.link.pins.control
+        control.blk_capacity.value = self.config.disk.sectors
+        control.blk_serial.value = int.from_bytes(self.config.disk.serial.ljust(20, b"\0")[:20], "little")
+
+    async def run_phase(self) -> None:
+        while True:
+            item = await self.seq_item_port.get_next_item()
+            if isinstance(item, CapacityItem):
+                self.config.disk.sectors = item.sectors
+                self.config.link.pins.control.blk_capacity.value = item.sectors
+            else:
+                self._faults.append(item)
+            self.seq_item_port.item_done()
+
+    def _seen(self, seen: MediaSeen) -> None:
+        if isinstance(seen, MediaRequest):
+            self._open = seen
+            if seen.op != WRITE:
+                self._serve(seen, b"")
+        elif isinstance(seen, MediaWritten) and self._open is not None:
+            self._serve(self._open, seen.data[: self._open.count * SECTOR])
+
+    def _serve(self, request: MediaRequest, written: bytes) -> None:
+        """Do the request on the disk and send its response."""
+        disk = self.config.disk
+        data: bytes | None = b""
+        if any(fault.takes(request.op, request.sector, request.count) for fault in self._faults):
+            data = None
+            self._faults = [fault for fault in self._faults if not fault.spent]
+        elif request.op == READ:
+            data = disk.read(request.sector, request.count)
+        elif request.op == WRITE:
+            data = b"" if disk.write(request.sector, written) else None
+        elif request.op != FLUSH or not disk.flush():
+            data = None
+        self._answer(data)
+
+    def _answer(self, data: bytes | None) -> None:
+        config = self.config
+        start = 0
+        if config.delay[1]:
+            start = config.link.memory.cycle + config.random.randint(*config.delay)
+        config.link.send_media_response(data is not None, data or b"", start)

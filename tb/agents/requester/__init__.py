@@ -1,0 +1,1 @@
+"""The requester agent: the host's accesses to the function."""

@@ -1,0 +1,112 @@
+"""Holds what the monitors saw against the golden model, and collects the verdicts.
+
+It decides nothing itself: the judge does. It fails the test in its check phase when there is a verdict, or when
+nothing was scored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from pyuvm import uvm_scoreboard, uvm_subscriber
+
+from tb.agents.media.monitor import MediaObservation
+from tb.harness.faults import PinFault
+from tb.harness.link import Observation, PinLink, ResetSeen
+from tb.models.judge.media import MediaEvent
+from tb.models.verdict import Verdict
+from tb.pcie.tlp import Channel, Tlp, TlpError
+
+VERDICTS_SHOWN = 20
+
+
+class JudgeLike(Protocol):
+    """What the scoreboard needs of the judge."""
+
+    accesses_scored: int
+    dma_scored: int
+    interrupts_scored: int
+
+    def tlp(self, time_ns: int, channel: Channel, tlp: Tlp) -> None: ...
+
+    def malformed(self, time_ns: int, channel: Channel, error: TlpError) -> None: ...
+
+    def media(self, time_ns: int, event: MediaEvent) -> None: ...
+
+    def cold_reset(self, time_ns: int) -> None: ...
+
+    def end_of_test(self, time_ns: int) -> None: ...
+
+
+class MismatchError(AssertionError):
+    """The test ran, and the function did something that no right function does."""
+
+
+class _Input(uvm_subscriber):
+    """An analysis export that hands on what it gets."""
+
+    handler: Callable[[Any], None]
+
+    def write(self, datum: Any) -> None:
+        self.handler(datum)
+
+
+class Scoreboard(uvm_scoreboard):
+    """Connect `packets` and `media` to the monitors' ports. Times are in ns."""
+
+    judge_of: Callable[[Callable[[Verdict], None]], JudgeLike]
+    link: PinLink
+
+    def build_phase(self) -> None:
+        self.verdicts: list[Verdict] = []
+        self.judge = self.judge_of(self.verdicts.append)
+        self.packets = self._input("packets", self._packet)
+        self.media = self._input("media", self._media)
+
+    def connect_phase(self) -> None:
+        self.link.fault_listeners.append(self._fault)
+        self.link.reset_listeners.append(self._reset)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What was scored so far, and what was wrong."""
+        return {
+            "accesses_scored": self.judge.accesses_scored,
+            "dma_scored": self.judge.dma_scored,
+            "interrupts_scored": self.judge.interrupts_scored,
+            "mismatches": len(self.verdicts),
+        }
+
+    def end_of_test(self) -> None:
+        """Nothing may be owed from here on."""
+        self.link.drain()
+        self.judge.end_of_test(self.link.memory.time_ns)
+
+    def check_phase(self) -> None:
+        """MismatchError with the first verdicts; also when not one access was scored."""
+        if self.verdicts:
+            shown = "\n".join(str(verdict) for verdict in self.verdicts[:VERDICTS_SHOWN])
+            raise MismatchError(f"{len(self.verdicts)} mismatches:\n{shown}")
+        if not self.judge.accesses_scored:
+            raise MismatchError("Not one access was scored.")
+
+    def _input(self, name: str, handler: Callable[[Any], None]) -> _Input:
+        made: _Input = _Input.create(name, self)
+        made.handler = handler
+        return made
+
+    def _packet(self, seen: Observation) -> None:
+        if seen.error is None and seen.tlp is not None:
+            self.judge.tlp(seen.time_ns, seen.channel, seen.tlp)
+        else:
+            self.judge.malformed(seen.time_ns, seen.channel, seen.error or TlpError("unreadable"))
+
+    def _media(self, seen: MediaObservation) -> None:
+        self.judge.media(seen.time_ns, seen.event)
+
+    def _fault(self, fault: PinFault) -> None:
+        self.verdicts.append(Verdict(fault.time_ns, fault.rule, fault.sentence))
+
+    def _reset(self, seen: ResetSeen) -> None:
+        self.judge.cold_reset(seen.time_ns)

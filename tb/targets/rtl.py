@@ -1,0 +1,127 @@
+"""The RTL as a target: a `HostBus` whose accesses are items of a UVM sequence on the requester's sequencer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cocotb.triggers import Timer
+from pyuvm import uvm_sequence
+
+from tb.agents.interrupt.controller import InterruptController
+from tb.agents.requester.item import AccessItem
+from tb.guest.host_bus import HostMemory, Interrupt
+from tb.harness.link import PinLink
+from tb.pcie.tlp import Tlp, config_read, config_write, io_read, io_write, memory_read, memory_write
+
+BAR0, BAR1 = 0x10, 0x14
+IO_BASE_MASK = 0xFFFF_FFFC
+MEMORY_BASE_MASK = 0xFFFF_FFF0
+
+
+@dataclass(slots=True)
+class RtlBus:
+    """Accesses through `sequence`, which must have been started on the requester's sequencer.
+
+    BAR bases are those that the guest wrote last into configuration space; an I/O access that does not fit into a
+    DW is made as several, as a root complex does.
+    """
+
+    sequence: uvm_sequence
+    link: PinLink
+    memory: HostMemory
+    interrupts: InterruptController
+    target_id: int = 0x0100
+    io_base: int = 0
+    memory_base: int = 0
+
+    async def access(self, request: Tlp) -> AccessItem:
+        """Make one access and wait for its completion (a posted one: until it is on its way)."""
+        item = await self.start(request)
+        if not request.posted:
+            await item.completed.wait()
+        return item
+
+    async def start(self, request: Tlp, *, keep_ids: bool = False) -> AccessItem:
+        """Make one access and do not wait for its completion; `item.completed` tells when it is there."""
+        item = AccessItem(request, keep_ids=keep_ids)
+        await self.sequence.start_item(item)
+        await self.sequence.finish_item(item)
+        return item
+
+    async def config_read(self, offset: int, size: int) -> int:
+        """CfgRd0; all ones when nobody answers."""
+        item = await self.access(config_read(offset, size, target_id=self.target_id))
+        return item.value(size)
+
+    async def config_write(self, offset: int, size: int, value: int) -> None:
+        """CfgWr0. Remembers the BAR bases."""
+        await self.access(config_write(offset, size, value, target_id=self.target_id))
+        self._note_bar(offset, size, value)
+
+    async def io_read(self, offset: int, size: int) -> int:
+        """IORd from BAR0; all ones when nobody answers."""
+        value = 0
+        for at, length, shift in _dw_pieces(self.io_base + offset, size):
+            item = await self.access(io_read(at, length))
+            value |= item.value(length) << shift
+        return value
+
+    async def io_write(self, offset: int, size: int, value: int) -> None:
+        """IOWr to BAR0."""
+        for at, length, shift in _dw_pieces(self.io_base + offset, size):
+            await self.access(io_write(at, length, value >> shift))
+
+    async def mem_read(self, offset: int, size: int) -> int:
+        """MRd from BAR1; all ones when nobody answers."""
+        item = await self.access(memory_read(self.memory_base + offset, size))
+        return item.value(size)
+
+    async def mem_write(self, offset: int, size: int, value: int) -> None:
+        """MWr to BAR1, posted."""
+        masked = value & ((1 << 8 * size) - 1)
+        await self.access(memory_write(self.memory_base + offset, masked.to_bytes(size, "little")))
+
+    async def wait_for_interrupt(self, timeout_ns: int) -> Interrupt | None:
+        """The oldest interrupt not yet taken; None when none comes within `timeout_ns`."""
+        return await self.interrupts.wait(timeout_ns)
+
+    @property
+    def intx_asserted(self) -> bool:
+        """Level of the INTx line as the messages tell it."""
+        return self.interrupts.intx_asserted
+
+    async def delay(self, ns: int) -> None:
+        """Let simulated time pass; what the function wrote meanwhile is in memory afterwards."""
+        if ns > 0:
+            await Timer(ns, "ns")
+        self.link.drain()
+
+    @property
+    def now_ns(self) -> int:
+        """Simulated time of the latest clock edge."""
+        return self.link.memory.time_ns
+
+    def forget_bars(self) -> None:
+        """After a cold reset: the BARs are zero until the guest writes them."""
+        self.io_base = self.memory_base = 0
+
+    def _note_bar(self, offset: int, size: int, value: int) -> None:
+        if offset & ~3 not in (BAR0, BAR1):
+            return
+        lane = 8 * (offset & 3)
+        mask = ((1 << 8 * size) - 1) << lane
+        written = value << lane & mask
+        if offset & ~3 == BAR0:
+            self.io_base = (self.io_base & ~mask | written) & IO_BASE_MASK
+        else:
+            self.memory_base = (self.memory_base & ~mask | written) & MEMORY_BASE_MASK
+
+
+def _dw_pieces(address: int, size: int) -> Iterator[tuple[int, int, int]]:
+    """(address, length, shift of the value) of the parts of an access, each within one DW."""
+    done = 0
+    while done < size:
+        length = min(size - done, 4 - (address + done) % 4)
+        yield address + done, length, 8 * done
+        done += length
