@@ -224,6 +224,10 @@ class SplitQueue:
         """Write the used_event field with any value, modulo 2^16."""
         self.memory.write(self.ring.used_event, _U16.pack(index & INDEX_MASK))
 
+    def place_next_table(self, address: int, entries: int) -> None:
+        """Put the indirect table of the next indirect chain at any address; it has room for `entries`."""
+        self._tables[self._free[-1]] = _Table(address, entries)
+
     def _rearm(self) -> None:
         if self.event_idx and self._interrupts:
             ahead = max(1, min(self._batch, len(self.in_flight)))

@@ -50,6 +50,7 @@ async def expect_message(scene: Scene, target: VectorTarget) -> None:
 
 
 async def expect_silence(scene: Scene) -> None:
+    """No interrupt comes for a while."""
     seen = await scene.bus.wait_for_interrupt(QUIET_NS)
     if seen is not None:
         raise InterruptError("PCI-MSIX-07", f"{seen} came where no interrupt was due")

@@ -33,37 +33,52 @@ class Space(Enum):
 
 
 class ReadFault(Enum):
-    """How the host can fail to answer one of the function's reads properly."""
+    """How the host can spoil its answer to one of the function's reads."""
 
-    UNSUPPORTED = "unsupported request"
+    UNSUPPORTED_REQUEST = "unsupported request"
     ABORT = "completer abort"
-    POISON = "poisoned data"
+    RETRY = "a retry status, which no memory read may get"
+    POISONED = "poisoned data"
     NO_ANSWER = "no completion at all"
-    SHORT = "too few bytes"
+    SHORT = "the last part never comes"
+    LATE = "a late but good answer"
+    WRONG_TAG = "a completion under a tag nobody uses, then the right one"
+
+    @property
+    def harmless(self) -> bool:
+        """True when the function still gets its data."""
+        return self in (ReadFault.LATE, ReadFault.WRONG_TAG)
+
+
+class Pace(Enum):
+    """How the host answers and takes packets."""
+
+    FAST = "everything at once"
+    SLOW = "late answers"
+    SPLIT = "answers in many parts"
+    REORDER = "answers of different reads overtake each other"
+    THROTTLED = "ready goes away at random"
+    WILD = "all of it"
 
 
 class HostControls(Protocol):
     """The host's and the media's behaviour that no guest can reach."""
 
-    def fail_read(self, first: int, last: int, fault: ReadFault) -> None:
-        """The next read of the function that touches a byte of [first, last] fails that way, once."""
+    def fail_read(self, addresses: range, fault: ReadFault, *, skip: int = 0, good_bytes: int = 0) -> None:
+        """One read that touches `addresses` goes wrong, after `skip` others and `good_bytes` of its own."""
         ...
 
-    def pace(self, name: str) -> None:
-        """Choose how the host answers: one of `PACES`."""
+    def pace(self, pace: Pace) -> None:
+        """From now on the host behaves like that."""
         ...
 
-    def fail_media(self, requests: int) -> None:
+    def fail_media(self, requests: int = 1) -> None:
         """The next so many requests to the media end in an error."""
         ...
 
     def set_capacity(self, sectors: int) -> None:
         """The disk has another size from now on."""
         ...
-
-
-PACES = ("fast", "slow", "split", "reorder", "throttled", "wild")
-"""Answers at once; late; in pieces; out of order between tags; with `ready` taken away; all of it."""
 
 
 @dataclass(slots=True)
