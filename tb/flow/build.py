@@ -147,7 +147,8 @@ def verilate_command(recipe: Recipe) -> list[str]:
 
 def compile_command(recipe: Recipe, jobs: int) -> list[str]:
     """The make command that compiles what Verilator wrote."""
-    return ["make", "-C", str(recipe.folder), "-f", "Vtop.mk", f"-j{jobs}", *OPTIMISATION]
+    variables = (*OPTIMISATION, *find_verilator().make_variables)
+    return ["make", "-C", str(recipe.folder), "-f", "Vtop.mk", f"-j{jobs}", *variables]
 
 
 def fingerprint(recipe: Recipe) -> str:
@@ -207,6 +208,8 @@ async def build(recipe: Recipe, *, jobs: int = os.cpu_count() or 1) -> bool:
         mark = fingerprint(recipe)
         await _step("Verilator", verilate_command(recipe), recipe.folder / "verilate.log")
         await _step("The C++ compiler", compile_command(recipe, jobs), recipe.folder / "compile.log")
+        for header in recipe.folder.glob("*.gch"):
+            header.unlink()  # a hundred megabytes each, of no use once everything is compiled
         stamp.write_text(mark)
     return True
 
