@@ -141,9 +141,24 @@ class Profile:
         "VRING-KICK-05", "when avail_event is written with EVENT_IDX"
     )
 
+    # --- device configuration
+    config_write_takes: Literal["written_bytes", "last_read"] = _choice(
+        "BAD-REG-25",
+        "what a configuration write stores: its bytes, or the last read content with them put in",
+    )
+
     # --- block
     block_features: int = _choice("VBLK-02", "block feature bits offered, RO (5) and MQ (12) aside")
+    block_any_layout: bool = _choice("VPCI-STAT-19", "whether block offers ANY_LAYOUT too")
     block_config_length: int = _choice("VBLK-03", "bytes of block configuration")
+    block_seg_max: int = _choice("VBLK-23", "seg_max")
+    block_geometry: bool = _choice("VBLK-03", "whether geometry is reported, else zeros")
+    block_id: Literal["padded", "terminated"] = _choice(
+        "VBLK-14", "GET_ID gives 20 bytes padded with NUL, or the serial and one NUL"
+    )
+    block_scsi: Literal["unsupported", "refused_with_errors"] = _choice(
+        "VBLK-19", "SCSI commands: unknown type, or refused with errors = 255 in their own header"
+    )
     block_used_length: Literal["written_prefix", "whole_buffer"] = _choice(
         "VRING-US-04", "used length of a block request: bytes really written first, or all writable ones"
     )

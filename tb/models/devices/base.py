@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Self
 
+from tb.models.profile import Profile
 from tb.models.virtqueue import Chain
 
 
@@ -102,45 +103,89 @@ class Effects:
     also: tuple[tuple[Chain, Effects], ...] = ()
 
 
+class Drain(IntEnum):
+    """How a device drains a queue."""
+
+    PLAIN = 0  # one chain after another
+    QUIET = 1  # asks for no kicks while it drains
+    STOCK = 2  # asks for no kicks while it has buffers in stock
+
+
 Serve = Generator[Operation, Result, Effects]
 
 
 class DeviceModel:
-    """Base of the device models: no queues served, no configuration. Subclasses override what they have.
+    """Base of the device models. Subclasses have the queues, the configuration and the serving.
 
     Attributes:
         type: virtio device type.
         queue_sizes: entries of each queue, 0 for a queue that is absent.
         host_features: the 32 feature bits offered.
         vectors: MSI-X table entries, 0 for a function without MSI-X.
+        config_length: bytes of device configuration; reads past it give ones (VPCI-REG-14).
     """
 
     type: DeviceType
     queue_sizes: Sequence[int]
     host_features: int
     vectors: int
+    config_length: int = 0
 
-    @property
-    def config_length(self) -> int:
-        """Bytes of device configuration; reads past it give ones (VPCI-REG-14)."""
-        return len(self.config_bytes())
-
-    def config_bytes(self) -> bytes:
-        """The device configuration as the guest reads it now."""
-        return b""
-
-    def write_config(self, offset: int, data: bytes) -> None:
-        """A guest write that lies wholly inside the configuration; read-only fields ignore it."""
+    def __init__(self, profile: Profile) -> None:
+        self.profile = profile
+        self.features = 0
+        self.status = 0
+        self._config: bytes | None = None
+        self._last_read = bytes(self.config_length)
+        self._config_changes = 0
 
     def copy(self) -> Self:
         """A copy whose state changes independently."""
         return copy(self)
 
+    # --- configuration
+
+    def config_bytes(self) -> bytes:
+        """The device configuration as the guest reads it now."""
+        if self._config is None:
+            self._config = self.build_config()[: self.config_length]
+        self._last_read = self._config
+        return self._config
+
+    def write_config(self, offset: int, data: bytes) -> None:
+        """A guest write that lies wholly inside the configuration; read-only fields ignore it."""
+        base = self._last_read if self.profile.config_write_takes == "last_read" else self.config_bytes()
+        content = base[:offset] + data + base[offset + len(data) :]
+        self._last_read = content
+        self.take_config(content)
+        self._config = None
+
+    def build_config(self) -> bytes:
+        """The configuration structure from the device's state, at least ``config_length`` bytes."""
+        return b""
+
+    def take_config(self, content: bytes) -> None:
+        """Take over the driver-writable fields of the whole configuration ``content``."""
+
+    def config_changed(self) -> None:
+        """The device itself changed its configuration: tell the guest (VPCI-STAT-24)."""
+        self._config = None
+        self._config_changes += 1
+
+    def take_config_changes(self) -> int:
+        """Number of configuration changes to tell the guest about since the last call."""
+        changes, self._config_changes = self._config_changes, 0
+        return changes
+
+    # --- driver's doing
+
     def features_accepted(self, features: int) -> None:
         """The guest's features are now ``features`` (already masked with what is offered)."""
+        self.features = features
 
     def status_written(self, status: int) -> None:
         """The status register has changed to ``status`` (never 0: that is ``reset``)."""
+        self.status = status
 
     def bad_features(self) -> int:
         """Features assumed for a driver that acknowledges bit 30 (VPCI-STAT-20)."""
@@ -148,6 +193,11 @@ class DeviceModel:
 
     def reset(self) -> None:
         """Back to the state after power-up, as far as a virtio reset reaches."""
+        self.features = 0
+        self.status = 0
+        self._config = None
+
+    # --- queues
 
     def wants(self, queue: int) -> bool:
         """Whether the device would serve a chain of ``queue`` now.
@@ -156,10 +206,10 @@ class DeviceModel:
         """
         return True
 
+    def drain_style(self, queue: int) -> Drain:
+        """How ``queue`` is drained, where the profile's ``used_flags`` lets it show."""
+        return Drain.PLAIN
+
     def serve(self, queue: int, chain: Chain) -> Serve:
         """Serve one chain. Raises ``ChainError`` when the queue must stop instead."""
         raise NotImplementedError(f"{type(self).__name__} has no queue {queue}")
-
-    def take_config_changes(self) -> int:
-        """Number of configuration changes to tell the guest about since the last call."""
-        return 0
