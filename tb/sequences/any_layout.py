@@ -26,14 +26,14 @@ REGIONS = {
     "high": 0x25_0000_0000,
     "top": (1 << 64) - 128 * WINDOW,
 }
-"""Where buffers may lie: below 4 GiB, across it (one window), above it, at the end of all addresses."""
+"""Where buffers may lie: below 4 GiB, across it (one window), above it, at the very end."""
 FOUR_GIB = 1 << 32
 BORDER_WINDOW = 1
 
 
 @dataclass(slots=True)
 class Cutter:
-    """Chooses buffers by chance. `pieces` bounds their number, `region` fixes where they are (None: anywhere)."""
+    """Chooses buffers by chance. `pieces` bounds their number, `region` says where (None: anywhere)."""
 
     rng: random.Random
     pieces: int = 6

@@ -26,7 +26,7 @@ async def chains_of_every_length(scene: Scene) -> None:
     loose = LooseDriver(driver)
     direct = min(driver.queue.size, SEGMENTS)
     for indirect, longest in ((False, direct), (True, SEGMENTS)):
-        lengths = {2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 127, 128, 129, longest - 1, longest}
+        lengths = {2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 128, 129, longest - 1, longest}
         for length in sorted(count for count in lengths if 2 <= count <= longest):
             await _chain(scene, loose, length, writing=False, indirect=indirect)
             await _chain(scene, loose, length, writing=True, indirect=indirect)
@@ -34,7 +34,7 @@ async def chains_of_every_length(scene: Scene) -> None:
 
 
 async def fill_the_ring(scene: Scene) -> None:
-    """As many requests as the ring has entries, shown at once, three times over (BAD-RING-32, VRING-AV-05)."""
+    """As many requests as the ring has entries, shown at once, thrice (BAD-RING-32, VRING-AV-05)."""
     for features in (DRIVER_FEATURES, NO_EVENT):
         driver = await scene.attach_block(wanted=features)
         size = driver.queue.size

@@ -1,0 +1,236 @@
+"""Scenarios on reset and bus mastering at bad moments: nothing strays, and work goes on or starts anew."""
+
+from __future__ import annotations
+
+from tb.guest.block_request import SECTOR, BlockRequest, BlockType
+from tb.guest.enumeration import Command, Header, change_command
+from tb.guest.errors import DeviceTimeoutError
+from tb.guest.interrupts import InterruptMode
+from tb.guest.registers import Register, RingFeature, Status
+from tb.sequences.any_layout import Cutter, LooseDriver
+from tb.sequences.expect import PATIENCE_NS, poll
+from tb.sequences.raw_ring import (
+    INDIRECT,
+    Buffers,
+    RawRing,
+    bring_up,
+    kick,
+    queue_size,
+    read_table,
+    serve_one,
+    until_used,
+)
+from tb.sequences.registers import reset
+from tb.sequences.scene import Pace, Scene
+
+MOMENTS = (0, 40, 80, 120, 160, 240, 320, 400, 500, 640, 800, 1000, 1300, 1700, 2200, 3000, 5000)
+"""Nanoseconds after the kick; chance moves each a little."""
+
+
+async def reset_at_any_moment(scene: Scene) -> None:
+    """Status 0 at many moments of a batch: then nothing moves, and a new start works (BAD-REG-18)."""
+    await _reset_at_moments(scene, by_pfn=False)
+
+
+async def reset_by_pfn_at_any_moment(scene: Scene) -> None:
+    """The same by writing PFN 0 (BAD-REG-08)."""
+    await _reset_at_moments(scene, by_pfn=True)
+
+
+async def reset_under_load(scene: Scene) -> None:
+    """Resets in the middle of slow, split and reordered answers."""
+    for pace in (Pace.SLOW, Pace.REORDER, Pace.WILD):
+        scene.host.pace(pace)
+        await _reset_at_moments(scene, by_pfn=False, moments=MOMENTS[::2])
+    scene.host.pace(Pace.FAST)
+
+
+async def restart_at_once(scene: Scene) -> None:
+    """Reset and a new ring somewhere else without reading anything back (BAD-REG-19, VFIO scenario 6)."""
+    await scene.enumerate()
+    await change_command(scene.bus, enable=Command.BUS_MASTER)
+    size = await queue_size(scene)
+    bus = scene.bus
+    for number in range(12):
+        ring = _loaded_ring(scene, size)
+        await bus.io_write(Register.DEVICE_STATUS, 1, 0)
+        await bus.io_write(Register.DEVICE_STATUS, 1, Status.ACKNOWLEDGE | Status.DRIVER)
+        await bus.io_write(Register.QUEUE_PFN, 4, ring.pfn)
+        await kick(scene)
+        await bus.delay(scene.rng.randrange(2500))
+        if number % 3 == 2:
+            await until_used(scene, ring, 1)
+    await reset(scene)
+
+
+async def use_before_driver_ok(scene: Scene) -> None:
+    """Kicks before DRIVER_OK, before features, before any status: all are served (VPCI-STAT-11, -12)."""
+    await scene.enumerate()
+    await change_command(scene.bus, enable=Command.BUS_MASTER)
+    size = await queue_size(scene)
+    for status in (0, Status.ACKNOWLEDGE, Status.ACKNOWLEDGE | Status.DRIVER, Status.FAILED, 0xFF):
+        await reset(scene)
+        if status:
+            await scene.bus.io_write(Register.DEVICE_STATUS, 1, status)
+        ring = RawRing.allocate(scene.bus.memory, size)
+        await scene.bus.io_write(Register.QUEUE_PFN, 4, ring.pfn)
+        await serve_one(scene, ring, 0)
+        await scene.bus.io_write(Register.DRIVER_FEATURES, 4, RingFeature.EVENT_IDX)
+        await scene.bus.io_read(Register.DRIVER_FEATURES, 4)
+        await serve_one(scene, ring, 1)
+    await reset(scene)
+    await scene.bus.io_write(Register.DRIVER_FEATURES, 4, RingFeature.EVENT_IDX)
+    await scene.bus.io_read(Register.DRIVER_FEATURES, 4)
+
+
+async def kick_without_work(scene: Scene) -> None:
+    """Many kicks of a queue with nothing new, and kicks while it works (BAD-REG-06, VRING-AV-07)."""
+    for features in (0, RingFeature.EVENT_IDX):
+        ring = await bring_up(scene, features)
+        for position in range(6):
+            for _ in range(scene.rng.randrange(5)):
+                await kick(scene)
+            await serve_one(scene, ring, position)
+            for _ in range(scene.rng.randrange(5)):
+                await kick(scene)
+    await reset(scene)
+
+
+async def rewrite_live_address(scene: Scene) -> None:
+    """Another PFN for a live queue: the old ring goes on (BAD-REG-09); the size never changes."""
+    ring = await bring_up(scene)
+    await serve_one(scene, ring, 0)
+    decoy = RawRing.allocate(scene.bus.memory, ring.size)
+    await scene.bus.io_write(Register.QUEUE_PFN, 4, decoy.pfn)
+    await scene.bus.io_read(Register.QUEUE_PFN, 4)
+    await scene.bus.io_write(Register.QUEUE_SIZE, 2, 8)
+    await scene.bus.io_read(Register.QUEUE_SIZE, 2)
+    await serve_one(scene, ring, 1)
+    await reset(scene)
+
+
+async def switch_bus_master_in_traffic(scene: Scene) -> None:
+    """Bus master off at many moments of a batch, on again later: work stalls and goes on (VPCI-STAT-28)."""
+    driver = await scene.attach_block()
+    loose = LooseDriver(driver)
+    cutter = Cutter(scene.rng)
+    for moment in MOMENTS:
+        await _start_batch(scene, loose, cutter)
+        await scene.bus.delay(moment + scene.rng.randrange(40))
+        await change_command(scene.bus, disable=Command.BUS_MASTER)
+        await scene.bus.io_read(Register.DEVICE_STATUS, 1)
+        await scene.bus.delay(scene.rng.randrange(3000))
+        await change_command(scene.bus, enable=Command.BUS_MASTER)
+        await _poll_loose(scene, loose)
+    await driver.interrupts.discard()
+    await driver.stop()
+
+
+async def kick_without_bus_master(scene: Scene) -> None:
+    """A kick while bus master is off is remembered (VPCI-STAT-27); a reset forgets it."""
+    driver = await scene.attach_block()
+    for forget in (False, True, False):
+        await change_command(scene.bus, disable=Command.BUS_MASTER)
+        driver.submit(BlockRequest(BlockType.IN, 0, length=SECTOR))
+        await driver.kick()
+        await scene.bus.delay(2_000)
+        if forget:
+            await driver.stop()
+            await change_command(scene.bus, enable=Command.BUS_MASTER)
+            await scene.bus.delay(2_000)
+            await driver.reinit()
+        else:
+            await change_command(scene.bus, enable=Command.BUS_MASTER)
+            await poll(driver)
+    await driver.interrupts.discard()
+    await driver.stop()
+
+
+async def reset_without_bus_master(scene: Scene) -> None:
+    """Bus master off, then reset, then on without a new start: silence (sign-off scenario 5)."""
+    driver = await scene.attach_block()
+    for moment in MOMENTS[::3]:
+        driver.submit(BlockRequest(BlockType.IN, 0, length=8 * SECTOR))
+        await driver.kick()
+        await scene.bus.delay(moment)
+        await change_command(scene.bus, disable=Command.BUS_MASTER)
+        await driver.stop()
+        await change_command(scene.bus, enable=Command.BUS_MASTER)
+        await scene.bus.delay(3_000)
+        await scene.bus.config_read(Header.COMMAND, 4)
+        await driver.reinit()
+        await driver.read(1, SECTOR)
+    await driver.stop()
+
+
+async def switch_decoding_in_traffic(scene: Scene) -> None:
+    """Decoding off and on while requests run: DMA goes on, accesses are refused (BAD-REG-34)."""
+    driver = await scene.attach_block(ladder=(InterruptMode.INTX,))
+    for _ in range(6):
+        driver.submit(BlockRequest(BlockType.IN, 0, length=8 * SECTOR))
+        await driver.kick()
+        await change_command(scene.bus, disable=Command.IO | Command.MEMORY)
+        await scene.bus.io_read(Register.ISR_STATUS, 1)
+        await scene.bus.io_write(Register.DEVICE_STATUS, 1, 0)
+        await scene.bus.mem_write(0, 4, 0xFFFF_FFFF)
+        await change_command(scene.bus, enable=Command.IO | Command.MEMORY)
+        await poll(driver)
+        await scene.bus.io_read(Register.ISR_STATUS, 1)
+        await driver.interrupts.discard()
+    await driver.stop()
+
+
+async def _reset_at_moments(scene: Scene, *, by_pfn: bool, moments: tuple[int, ...] = MOMENTS) -> None:
+    driver = await scene.attach_block()
+    loose = LooseDriver(driver)
+    cutter = Cutter(scene.rng)
+    for moment in moments:
+        await _start_batch(scene, loose, cutter)
+        await scene.bus.delay(moment + scene.rng.randrange(40))
+        if by_pfn:
+            await scene.bus.io_write(Register.QUEUE_SELECT, 2, 0)
+            await scene.bus.io_write(Register.QUEUE_PFN, 4, 0)
+        else:
+            await scene.bus.io_write(Register.DEVICE_STATUS, 1, 0)
+        await scene.bus.io_read(Register.DEVICE_STATUS, 1)
+        await scene.bus.delay(scene.rng.randrange(2000))
+        await scene.bus.io_read(Register.ISR_STATUS, 1)
+        await driver.interrupts.discard()
+        driver.queue.reset()
+        loose.forget()
+        await driver.reinit()
+        await driver.read(scene.rng.randrange(32), SECTOR)
+    await driver.stop()
+
+
+async def _start_batch(scene: Scene, loose: LooseDriver, cutter: Cutter) -> None:
+    for _ in range(scene.rng.randint(2, 6)):
+        sector, indirect = scene.rng.randrange(64), scene.rng.random() < 0.5
+        if scene.rng.random() < 0.6:
+            request = BlockRequest(BlockType.IN, sector, length=2 * SECTOR, indirect=indirect)
+        else:
+            data = scene.rng.randbytes(2 * SECTOR)
+            request = BlockRequest(BlockType.OUT, sector, data, indirect=indirect)
+        loose.submit_cut(request, cutter)
+    await loose.driver.kick()
+
+
+async def _poll_loose(scene: Scene, loose: LooseDriver) -> None:
+    """Collect by looking at the ring until nothing is outstanding. DeviceTimeoutError if that never is."""
+    waited = 0
+    while loose.driver.queue.outstanding:
+        loose.collect()
+        if waited > PATIENCE_NS:
+            raise DeviceTimeoutError("BAD-DEV-11", "requests do not go on after bus master came back")
+        await scene.bus.delay(500)
+        waited += 500
+
+
+def _loaded_ring(scene: Scene, size: int) -> RawRing:
+    """A ring with one read in it, already offered."""
+    ring = RawRing.allocate(scene.bus.memory, size)
+    buffers = Buffers.allocate(scene.bus.memory, 4096)
+    buffers.fill_header()
+    ring.descriptor(0, (ring.table(read_table(buffers, 4096)), 48, INDIRECT, 0))
+    ring.offer(0, 0)
+    return ring
