@@ -1,4 +1,4 @@
-"""Constrained-random traffic: a guest that does one thing after the other, chosen by weight from the table `ACTS`.
+"""Constrained-random traffic: a guest that does one thing after the other, by weight from the table `ACTS`.
 
 Everything it does is legal, so every request must complete; what is odd is only the order and the moment.
 """
@@ -91,7 +91,8 @@ class Traffic:
         sector = rng.randrange(SECTORS)
         if kind == BlockType.OUT:
             return BlockRequest(kind, sector, rng.randbytes(sectors * SECTOR), indirect=indirect)
-        length = {BlockType.IN: sectors * SECTOR, BlockType.GET_ID: SERIAL_BYTES}.get(kind, 0)
+        lengths: dict[int, int] = {BlockType.IN: sectors * SECTOR, BlockType.GET_ID: SERIAL_BYTES}
+        length = lengths.get(kind, 0)
         return BlockRequest(kind, sector, length=length, indirect=indirect)
 
     async def collect(self) -> None:
