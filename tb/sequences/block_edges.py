@@ -161,7 +161,7 @@ async def fail_the_media(scene: Scene) -> None:
         BlockRequest(BlockType.OUT, 1, data),
         BlockRequest(BlockType.FLUSH),
     ):
-        scene.host.fail_media()
+        await scene.host.fail_media()
         writable = [(WRITABLE, request.length), (WRITABLE + 0x8000, 1)] if request.length else [(WRITABLE, 1)]
         await loose.do(request, [(READABLE, 16 + len(request.data))], writable)
         if request.status != BlockStatus.IO_ERROR:

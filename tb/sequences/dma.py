@@ -37,6 +37,8 @@ TIMEOUT_SETTLE_NS = 400_000
 
 async def set_sizes(scene: Scene, payload: int, read: int) -> None:
     """Max_Payload_Size and Max_Read_Request_Size by their codes (128 bytes shifted left)."""
+    if scene.controls is not None:
+        await scene.controls.completion_payload(128 << payload)
     offset = scene.function.capabilities[CapabilityId.PCI_EXPRESS] + DEVICE_CONTROL
     control = await scene.bus.config_read(offset, 2)
     control = control & ~0x70E0 | payload << 5 | read << 12
@@ -76,13 +78,13 @@ async def answer_in_every_pace(scene: Scene) -> None:
     loose = LooseDriver(driver)
     cutter = Cutter(scene.rng, pieces=10)
     for pace in Pace:
-        scene.host.pace(pace)
+        await scene.host.pace(pace)
         await set_sizes(scene, scene.rng.choice(PAYLOAD_CODES), scene.rng.choice(READ_CODES))
         for _ in range(12):
             await _batch(scene, loose, cutter)
         for offset in (0, 3, 4095):
             await _there_and_back(scene, loose, offset, SECTOR * 16)
-    scene.host.pace(Pace.FAST)
+    await scene.host.pace(Pace.FAST)
     await set_sizes(scene, 0, 2)
     await driver.stop()
 
@@ -130,7 +132,7 @@ async def _fail_one(scene: Scene, target: Target, fault: ReadFault, good_bytes: 
         [(buffers.header, 16, NEXT, 1), (buffers.data, 2048, NEXT, 2), (buffers.status, 1, WRITE, 0)]
     )
     ring.descriptor(0, (table, 48, INDIRECT, 0))
-    scene.host.fail_read(target(ring, buffers, table), fault, good_bytes=good_bytes)
+    await scene.host.fail_read(target(ring, buffers, table), fault, good_bytes=good_bytes)
     ring.offer(0, 0)
     await kick(scene)
     if fault.harmless:
@@ -149,7 +151,7 @@ _SILENT = (ReadFault.NO_ANSWER, ReadFault.SHORT)
 
 async def fail_while_others_wait(scene: Scene, rounds: int = 12) -> None:
     """One of a transfer's outstanding reads fails; the others' answers come before and after it."""
-    scene.host.pace(Pace.REORDER)
+    await scene.host.pace(Pace.REORDER)
     for number in range(rounds):
         ring = await bring_up(scene)
         buffers = Buffers.allocate(scene.bus.memory, 16384)
@@ -160,13 +162,13 @@ async def fail_while_others_wait(scene: Scene, rounds: int = 12) -> None:
             ring.descriptor(at, entry)
         spot = buffers.data + 512 * scene.rng.randrange(32)
         fault = (ReadFault.UNSUPPORTED_REQUEST, ReadFault.ABORT, ReadFault.POISONED)[number % 3]
-        scene.host.fail_read(range(spot, spot + 1), fault)
+        await scene.host.fail_read(range(spot, spot + 1), fault)
         ring.offer(0, 0)
         await kick(scene)
         await scene.bus.delay(FAULT_SETTLE_NS)
         await _look_at_errors(scene)
         await serve_one(scene, await bring_up(scene), 0)
-    scene.host.pace(Pace.FAST)
+    await scene.host.pace(Pace.FAST)
 
 
 async def reset_while_answers_are_missing(scene: Scene) -> None:
@@ -175,7 +177,7 @@ async def reset_while_answers_are_missing(scene: Scene) -> None:
     buffers = Buffers.allocate(scene.bus.memory, 4096)
     buffers.fill_header()
     ring.descriptors(dict(enumerate(read_table(buffers, 4096))))
-    scene.host.fail_read(range(buffers.header, buffers.header + 16), ReadFault.NO_ANSWER)
+    await scene.host.fail_read(range(buffers.header, buffers.header + 16), ReadFault.NO_ANSWER)
     ring.offer(0, 0)
     await kick(scene)
     await scene.bus.delay(3_000)

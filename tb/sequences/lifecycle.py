@@ -40,9 +40,9 @@ async def reset_by_pfn_at_any_moment(scene: Scene) -> None:
 async def reset_under_load(scene: Scene) -> None:
     """Resets in the middle of slow, split and reordered answers."""
     for pace in (Pace.SLOW, Pace.REORDER, Pace.WILD):
-        scene.host.pace(pace)
+        await scene.host.pace(pace)
         await _reset_at_moments(scene, by_pfn=False, moments=MOMENTS[::2])
-    scene.host.pace(Pace.FAST)
+    await scene.host.pace(Pace.FAST)
 
 
 async def restart_at_once(scene: Scene) -> None:

@@ -194,7 +194,7 @@ async def announce_config_change(scene: Scene) -> None:
     for step, vector in enumerate((0, 1, NO_VECTOR, 0)):
         await scene.bus.io_write(Register.CONFIG_VECTOR, 2, vector)
         await scene.bus.io_read(Register.CONFIG_VECTOR, 2)
-        scene.host.set_capacity(capacity + 8 * (step + 1))
+        await scene.host.set_capacity(capacity + 8 * (step + 1))
         if vector == NO_VECTOR:
             await expect_silence(scene)
         else:
@@ -202,15 +202,15 @@ async def announce_config_change(scene: Scene) -> None:
         await driver.transport.read_stable_config(0, 8)
         await scene.bus.io_read(Register.ISR_STATUS, 1)
     await table.mask(0)
-    scene.host.set_capacity(capacity)
+    await scene.host.set_capacity(capacity)
     await expect_silence(scene)
     await read_pending(scene, table)
     await table.unmask(0)
     await expect_message(scene, target_of(0))
     await driver.stop()
-    scene.host.set_capacity(capacity + 1)
+    await scene.host.set_capacity(capacity + 1)
     await expect_silence(scene)
-    scene.host.set_capacity(capacity)
+    await scene.host.set_capacity(capacity)
     await scene.bus.delay(QUIET_NS)
     await scene.bus.io_read(Register.ISR_STATUS, 1)
 

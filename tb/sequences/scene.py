@@ -64,19 +64,25 @@ class Pace(Enum):
 class HostControls(Protocol):
     """The host's and the media's behaviour that no guest can reach."""
 
-    def fail_read(self, addresses: range, fault: ReadFault, *, skip: int = 0, good_bytes: int = 0) -> None:
+    async def fail_read(
+        self, addresses: range, fault: ReadFault, *, skip: int = 0, good_bytes: int = 0
+    ) -> None:
         """One read that touches `addresses` goes wrong, after `skip` others and `good_bytes` of its own."""
         ...
 
-    def pace(self, pace: Pace) -> None:
+    async def pace(self, pace: Pace) -> None:
         """From now on the host behaves like that."""
         ...
 
-    def fail_media(self, requests: int = 1) -> None:
+    async def completion_payload(self, most: int) -> None:
+        """Completions carry at most so many bytes: the host's side of Max_Payload_Size."""
+        ...
+
+    async def fail_media(self, requests: int = 1) -> None:
         """The next so many requests to the media end in an error."""
         ...
 
-    def set_capacity(self, sectors: int) -> None:
+    async def set_capacity(self, sectors: int) -> None:
         """The disk has another size from now on."""
         ...
 

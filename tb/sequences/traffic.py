@@ -47,7 +47,7 @@ class Traffic:
             await entry.act(self)
         await self.drain()
         if self.scene.controls is not None:
-            self.scene.controls.pace(Pace.FAST)
+            await self.scene.controls.pace(Pace.FAST)
         await self.driver.stop()
 
     def _allowed(self, entry: Act) -> bool:
@@ -211,11 +211,11 @@ class Traffic:
 
     async def change_pace(self) -> None:
         """The host answers differently from now on."""
-        self.scene.host.pace(self.scene.rng.choice(tuple(Pace)))
+        await self.scene.host.pace(self.scene.rng.choice(tuple(Pace)))
 
     async def fail_media(self) -> None:
         """The next request to the disk fails."""
-        self.scene.host.fail_media()
+        await self.scene.host.fail_media()
 
     async def reset_and_reinit(self) -> None:
         """Stop in the middle of everything and start again, perhaps with other features."""
