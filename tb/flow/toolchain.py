@@ -22,8 +22,8 @@ MAKE_VARIABLES = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MAKEFILE
 
 @dataclass(frozen=True, slots=True)
 class Verilator:
-    """A Verilator that is new enough: its program, a text that changes when it is replaced, and what the make that
-    compiles its output must be told."""
+    """A Verilator that is new enough: its program, a text that changes when it is replaced, and what the make
+    that compiles its output must be told."""
 
     program: Path
     identity: str
