@@ -45,7 +45,7 @@ def machine_mirrors() -> list[str]:
     bases = dict.fromkeys(match["base"] for match in _INDEX.finditer(listed.stdout))
     if not bases:
         raise MirrorError(
-            f"this machine's apt sources name no archive: set {MIRROR_VARIABLE} to the address of a Debian mirror"
+            f"this machine's apt sources name no archive: set {MIRROR_VARIABLE} to a Debian mirror's address"
         )
     return sorted(bases, key=lambda base: ("security" in base, not base.rstrip("/").endswith("debian")))
 

@@ -12,9 +12,29 @@ from pathlib import Path
 from tb.guest_vm.provision import Provision
 
 APPLETS = (
-    "cat cmp cp dd dmesg echo grep head insmod kill ls md5sum mkdir mount poweroff readlink rmmod "
-    "sed sh sha256sum sleep sync tail umount"
-).split()
+    "cat",
+    "cmp",
+    "cp",
+    "dd",
+    "dmesg",
+    "echo",
+    "grep",
+    "head",
+    "insmod",
+    "ls",
+    "mkdir",
+    "mount",
+    "poweroff",
+    "readlink",
+    "rmmod",
+    "sed",
+    "sh",
+    "sha256sum",
+    "sleep",
+    "sync",
+    "tail",
+    "umount",
+)
 _CONSOLE = (5, 1)
 
 

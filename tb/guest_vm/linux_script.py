@@ -1,4 +1,4 @@
-"""What a Linux guest does: the script that is its whole user space, and the lines by which the host follows it.
+"""What a Linux guest does: the script that is its whole user space, and the lines the host follows it by.
 
 Each step starts with a line `VPCI step <name> <seconds since boot>`; `VPCI <name> <value>` reports something
 the host checks; `VPCI failed …` and `VPCI done` end it.
@@ -69,7 +69,8 @@ cmp /{PAYLOAD} /tmp/back || fail "the raw area has changed by unloading the driv
 tell interrupts $(grep virtio /proc/interrupts | sed 's/  */ /g' | sed 's/^ //')
 
 step off
-dmesg | grep -i -E "virtio.*(error|warn|fail)|I/O error|BUG:|Call Trace|nobody cared" && fail "the kernel complains"
+bad="virtio.*(error|warn|fail)|I/O error|BUG:|Call Trace|nobody cared"
+dmesg | grep -i -E "$bad" && fail "the kernel complains"
 tell done
 poweroff -f
 """

@@ -23,6 +23,7 @@ from tb.vfio_user.protocol import Command, Message, ProtocolError, Region
 from tb.vfio_user.transport import Connection, close_all
 
 MAJOR, MINOR = 0, 1
+ERRORS_KEPT = 20
 
 
 @dataclass(slots=True)
@@ -38,11 +39,11 @@ class SessionCounts:
 
 
 class Session:
-    """Implements `HostSide` for its function."""
+    """Implements `HostSide` for its function. `errors` are the latest refusals, as sentences."""
 
     def __init__(self, connection: Connection, function: Function, mode: InterruptMode) -> None:
         self.counts = SessionCounts()
-        self.last_error = ""
+        self.errors: list[str] = []
         self._function = function
         self._mode = mode
         self._client = ClientRequests(connection)
@@ -82,7 +83,9 @@ class Session:
             body = await self._serve(request)
         except ProtocolError as refused:
             self.counts.errors += 1
-            self.last_error = f"{protocol.name_of(request.header.command)}: {refused}"
+            self.errors = [*self.errors, f"{protocol.name_of(request.header.command)}: {refused}"][
+                -ERRORS_KEPT:
+            ]
             self._client.refuse(request.header, refused.number)
         else:
             self._client.answer(request.header, body)
