@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pyuvm import uvm_test
 
+from tb.block_setup import block_config, judge_for
 from tb.config import EnvConfig
 from tb.flow.options import SimOptions
 from tb.flow.progress import Progress
 from tb.function_env import FunctionEnv
+from tb.models.verdict import Verdict
 from tb.scoreboard import JudgeLike
 from tb.targets.rtl import RtlBus
 
@@ -35,14 +38,10 @@ class FunctionTest(uvm_test):
 
     def configure(self, options: SimOptions) -> EnvConfig:
         """The environment's configuration: a block function with a disk, after the options."""
-        from tb.block_setup import block_config
-
         return block_config(options)
 
-    def judge_of(self, report: Any) -> JudgeLike:
+    def judge_of(self, report: Callable[[Verdict], None]) -> JudgeLike:
         """The judge that reports its verdicts to `report`."""
-        from tb.block_setup import judge_for
-
         return judge_for(self.config, report)
 
     def build_phase(self) -> None:

@@ -63,6 +63,7 @@ class FunctionEnv(uvm_env):
         for agent in (self.requester, self.completer):
             agent.monitor.ap.connect(self.scoreboard.packets.analysis_export)
             agent.monitor.ap.connect(self.coverage.analysis_export)
+        self.completer.config.on_unanswered = self.scoreboard.unanswered
         self.media.monitor.ap.connect(self.scoreboard.media.analysis_export)
 
     async def run_phase(self) -> None:
@@ -122,6 +123,6 @@ class FunctionEnv(uvm_env):
             await Timer(SETTLE_NS, "ns")
             self.link.drain()
             seen = self.link.memory.observed_bytes
-            if seen == before and not self.requester.driver.outstanding:
+            if seen == before and not self.requester.driver.outstanding and self.scoreboard.idle:
                 return
             before = seen

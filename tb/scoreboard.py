@@ -24,15 +24,25 @@ VERDICTS_SHOWN = 20
 class JudgeLike(Protocol):
     """What the scoreboard needs of the judge."""
 
-    accesses_scored: int
-    dma_scored: int
-    interrupts_scored: int
+    @property
+    def accesses_scored(self) -> int: ...
+
+    @property
+    def dma_scored(self) -> int: ...
+
+    @property
+    def interrupts_scored(self) -> int: ...
+
+    @property
+    def idle(self) -> bool: ...
 
     def tlp(self, time_ns: int, channel: Channel, tlp: Tlp) -> None: ...
 
     def malformed(self, time_ns: int, channel: Channel, error: TlpError) -> None: ...
 
     def media(self, time_ns: int, event: MediaEvent) -> None: ...
+
+    def unanswered(self, time_ns: int, tag: int) -> None: ...
 
     def cold_reset(self, time_ns: int) -> None: ...
 
@@ -77,6 +87,15 @@ class Scoreboard(uvm_scoreboard):
             "interrupts_scored": self.judge.interrupts_scored,
             "mismatches": len(self.verdicts),
         }
+
+    @property
+    def idle(self) -> bool:
+        """Whether the function owes nothing that anybody knows of."""
+        return self.judge.idle
+
+    def unanswered(self, tag: int) -> None:
+        """The host has decided not to answer the DMA read with `tag`, or not in time: no monitor can see that."""
+        self.judge.unanswered(self.link.memory.time_ns, tag)
 
     def end_of_test(self) -> None:
         """Nothing may be owed from here on."""

@@ -55,7 +55,7 @@ def _early_end(start: int, end: int, config: CompleterConfig) -> int:
 def spoilt_completions(request: Tlp, config: CompleterConfig, item: FaultItem) -> list[Tlp]:
     """The completions of a read that goes wrong: some right ones first, when the item wants them."""
     right = read_completions(request, config)
-    kept = []
+    kept: list[Tlp] = []
     while len(right) > 1 and sum(4 * part.length for part in kept) + 4 * right[0].length <= item.good_bytes:
         kept.append(right.pop(0))
     return kept + _SPOIL[item.fault](request, right, config)

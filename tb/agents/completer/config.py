@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tb.guest.host_bus import HostMemory
@@ -28,3 +29,5 @@ class CompleterConfig:
     boundary: int = 64
     max_payload: int = 128
     split_chance: float = 0.0
+    on_unanswered: Callable[[int], None] = lambda _tag: None
+    """Told the tag of a read that gets no answer or a late one: the one thing that nobody can see on the pins."""

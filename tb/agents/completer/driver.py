@@ -6,7 +6,7 @@ from pyuvm import uvm_driver
 
 from tb.agents.completer.answers import read_completions, spoilt_completions
 from tb.agents.completer.config import CompleterConfig
-from tb.agents.completer.item import FaultItem
+from tb.agents.completer.item import UNANSWERED, FaultItem
 from tb.guest.host_bus import MSI_WINDOW
 from tb.harness.link import Observation
 from tb.pcie.tlp import Channel, Tlp, TlpType, completion_for, enabled_bytes, requested_bytes
@@ -58,6 +58,8 @@ class CompleterDriver(uvm_driver):
         if item is None:
             self._send(read_completions(tlp, self.config), 0)
             return
+        if item.fault in UNANSWERED:
+            self.config.on_unanswered(tlp.tag)
         self._send(spoilt_completions(tlp, self.config, item), item.delay)
         self._faults = [fault for fault in self._faults if not fault.spent]
 

@@ -22,6 +22,10 @@ class ReadFault(Enum):
     WRONG_TAG = "a completion under another tag, then the right one"
 
 
+UNANSWERED = frozenset({ReadFault.NO_ANSWER, ReadFault.LATE, ReadFault.SHORT})
+"""Faults after which the function has to give up on its own."""
+
+
 class FaultItem(uvm_sequence_item):
     """From now on, `count` reads that touch `addresses` go wrong, after `skip` of them went right.
 
