@@ -7,7 +7,8 @@
 // What a completion of an outstanding read does:
 //   success, byte count / lower address / length as expected    its data are stored; the last one ends the read
 //   ... and poisoned                                            the same, but the read has failed
-//   UR, CA, any other status                                    the read has failed, nothing more is expected
+//   UR (or a reserved status), CA                               the read has failed, nothing more is expected
+//   configuration retry                                         the same, and malformed
 //   wrong byte count, lower address, length or beat count       malformed: the read has failed, tag in quarantine
 // Any other completion is unexpected and is dropped. A read that is not complete CompletionTimeout clocks after it was
 // taken on the pins has failed.
@@ -338,12 +339,12 @@ module dma_read_tags
   always_comb begin
     error_o = '0;
     error_o.received_target_abort = reject && hdr_q[79:77] == CplAbort;
-    error_o.received_master_abort = reject && hdr_q[79:77] != CplAbort;
+    error_o.received_master_abort = reject && hdr_q[79:77] != CplAbort && hdr_q[79:77] != CplRetry;
     error_o.poisoned              = beat_valid_q && beat_first_q && has_data && hdr_q[110];
     error_o.poisoned_completion   = error_o.poisoned && owned;
     error_o.completion_timeout    = |expired;
     error_o.unexpected_completion = beat_valid_q && beat_first_q && !owned;
-    error_o.malformed_completion  = refuse || misframed;
+    error_o.malformed_completion  = refuse || misframed || (reject && hdr_q[79:77] == CplRetry);
   end
 
   logic unused_hdr;

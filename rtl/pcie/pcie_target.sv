@@ -370,8 +370,8 @@ module pcie_target
   // Identity and errors.
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni)                               function_id_o <= '0;
-    else if (state_q == StDecode && is_config) function_id_o <= {hdr_q[63:51], 3'b000};
+    if (!rst_ni) function_id_o <= '0;
+    else if (state_q == StDecode && is_config && !is_poisoned) function_id_o <= {hdr_q[63:51], 3'b000};
   end
 
   always_comb begin
