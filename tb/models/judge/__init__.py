@@ -1,1 +1,1 @@
-"""The golden model as the judge: observed facts go in, verdicts come out."""
+"""The judging half of the golden model: what was seen on the bus goes in, verdicts come out."""

@@ -1,0 +1,153 @@
+"""Leads every DMA packet to the queue it belongs to, and keeps the queues through reset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tb.models.events import DeviceReset, Event, Notify, QueueMoved, QueueStopped
+from tb.models.judge.court import Court
+from tb.models.judge.queue import JudgedQueue
+from tb.models.judge.requests import Deliver
+from tb.models.virtqueue import RingLayout
+from tb.pcie.tlp import Tlp, enabled_bytes, requested_bytes
+
+_WHOLE = 0xF
+
+
+class Dma:
+    """The queues that are live, and those a reset has ended whose DMA may still appear (`retiring`)."""
+
+    def __init__(self, court: Court) -> None:
+        self._court = court
+        self.live: dict[int, JudgedQueue] = {}
+        self._retiring: list[tuple[int, list[JudgedQueue]]] = []
+        self.generation = 0
+
+    def all_queues(self) -> Iterator[JudgedQueue]:
+        """Live queues, then those that a reset not completed yet has ended."""
+        yield from self.live.values()
+        for _, queues in self._retiring:
+            yield from queues
+
+    # --- what the guest does
+
+    def event(self, order: int, event: Event, features_before: int) -> None:
+        """A register write numbered `order` caused `event`."""
+        if isinstance(event, Notify):
+            self._notify(event.queue)
+        elif isinstance(event, QueueMoved):
+            self._moved(event)
+        elif isinstance(event, DeviceReset):
+            self.reset(order, features_before)
+        elif isinstance(event, QueueStopped):
+            self._retire(order, [self.live.pop(event.queue)], features_before)
+
+    def _notify(self, number: int) -> None:
+        queue = self.live.get(number)
+        if queue is not None:
+            queue.kick()
+
+    def _moved(self, event: QueueMoved) -> None:
+        size = self._court.device.queue_sizes[event.queue]
+        layout = RingLayout.of(event.pfn, size)
+        if event.was and event.queue in self.live:
+            self.live[event.queue].layout = layout
+        else:
+            self.live[event.queue] = JudgedQueue(self._court.now(), event.queue, layout, self.generation)
+
+    def reset(self, order: int, features_before: int) -> None:
+        """The guest has asked for a reset: until it completes the old queues may still be served."""
+        self._retire(order, list(self.live.values()), features_before)
+        self.live = {}
+        self.generation += 1
+
+    def _retire(self, order: int, queues: list[JudgedQueue], features: int) -> None:
+        for queue in queues:
+            queue.court.freeze(features)
+        if queues:
+            self._retiring.append((order, queues))
+
+    def settle(self, order: int) -> None:
+        """Every access up to `order` is completed: the resets among them are over (VPCI-STAT-04)."""
+        if self._retiring:
+            self._retiring = [entry for entry in self._retiring if entry[0] > order]
+
+    # --- packets
+
+    def read(self, tlp: Tlp) -> Deliver:
+        """Judge a DMA read; what is to take its bytes."""
+        address, count = requested_bytes(tlp)
+        refusal: tuple[str, str, str] | None = None
+        for queue in self.all_queues():
+            deliver = queue.read(address, count)
+            if deliver is not None:
+                return deliver
+            refusal = refusal or queue.refusal
+        self._refused(refusal, "reads", address, count)
+        return _nothing
+
+    def write(self, tlp: Tlp) -> None:
+        """Judge a DMA write."""
+        for address, data in _runs(tlp):
+            self._write_run(address, data)
+
+    def _write_run(self, address: int, data: bytes) -> None:
+        refusal: tuple[str, str, str] | None = None
+        for queue in self.all_queues():
+            if queue.write(address, data):
+                return
+            refusal = refusal or queue.refusal
+        self._refused(refusal, "writes", address, len(data))
+
+    def _refused(self, refusal: tuple[str, str, str] | None, verb: str, address: int, count: int) -> None:
+        record = self._court.record
+        if refusal is not None:
+            record.verdict(*refusal)
+        elif not self.live and not self._retiring:
+            what = f"The function {verb} memory at {address:#x} with no queue set up."
+            record.verdict("VPCI-STAT-04", what, "no DMA", f"{count} bytes")
+        else:
+            rule = "BAD-DEV-09" if verb == "reads" else "BAD-DEV-08"
+            what = (
+                f"The function {verb} {count} bytes at {address:#x}, in no ring and no buffer it was given."
+            )
+            record.verdict(rule, what)
+
+    @property
+    def undecided(self) -> bool:
+        """Whether a queue has published elements and the interrupt is not decided yet."""
+        return any(
+            queue.used.undecided or queue.used.open_samples or queue.used.elements
+            for queue in self.all_queues()
+        )
+
+    def end_of_test(self) -> None:
+        """Report what is still owed."""
+        for queue in self.live.values():
+            queue.end_of_test()
+
+
+def _runs(tlp: Tlp) -> list[tuple[int, bytes]]:
+    """(address, bytes) of each run of neighbouring enabled bytes of a write."""
+    first, last = tlp.first_be, tlp.last_be
+    data, address = tlp.data, tlp.address
+    if tlp.length > 1 and first == _WHOLE and last == _WHOLE:
+        return [(address, data)]
+    lead, tail = _LEAD.get(first), _TAIL.get(last if tlp.length > 1 else 0)
+    if tlp.length > 1 and lead is not None and tail is not None:
+        return [(address + lead, data[lead : len(data) - tail])]
+    runs: list[tuple[int, bytearray]] = []
+    for place, byte in enabled_bytes(tlp):
+        if runs and runs[-1][0] + len(runs[-1][1]) == place:
+            runs[-1][1].append(byte)
+        else:
+            runs.append((place, bytearray((byte,))))
+    return [(place, bytes(content)) for place, content in runs]
+
+
+_LEAD = {0b1111: 0, 0b1110: 1, 0b1100: 2, 0b1000: 3}
+_TAIL = {0b1111: 0, 0b0111: 1, 0b0011: 2, 0b0001: 3}
+
+
+def _nothing(data: bytes | None) -> None:
+    """Takes the bytes of a read that was no right one."""

@@ -1,0 +1,223 @@
+"""The judge: observed facts go in, verdicts come out. It never looks into the function.
+
+Call it in the order in which things happened on the wire and on the media side, with a time that does not
+fall.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tb.models.devices.base import DeviceModel
+from tb.models.devices.block import BlockDevice
+from tb.models.events import Events
+from tb.models.function import FunctionModel
+from tb.models.judge.accesses import Accesses, first_snapshot
+from tb.models.judge.completions import Completions
+from tb.models.judge.court import Court
+from tb.models.judge.disk import Disk
+from tb.models.judge.dma import Dma
+from tb.models.judge.interrupts import Interrupts
+from tb.models.judge.media import BlockRequest, BlockResponse, BlockWriteData, CapacityChanged, MediaEvent
+from tb.models.judge.record import Record
+from tb.models.judge.requests import Outcome, Requests
+from tb.models.judge.snapshots import Snapshot, Snapshots
+from tb.models.profile import Profile
+from tb.models.verdict import Verdict
+from tb.pcie.tlp import Channel, Tlp, TlpError, TlpType
+
+_READ = TlpType.MEMORY_READ
+_WRITE = TlpType.MEMORY_WRITE
+
+
+class Judge:
+    """Judges one function around `device` that makes the choices of `profile`.
+
+    `on_verdict` gets every verdict as it is found. The device model belongs to the judge alone: it follows
+    what the guest does to the function.
+    """
+
+    def __init__(
+        self, profile: Profile, device: DeviceModel, *, on_verdict: Callable[[Verdict], None]
+    ) -> None:
+        self._profile = profile
+        self._device = device
+        self._record = Record(on_verdict)
+        self._handlers: dict[Channel, Callable[[Tlp], None]] = {}
+        self._start()
+
+    def _start(self) -> None:
+        """Everything as after power-up."""
+        record, profile, device = self._record, self._profile, self._device
+        self._model = FunctionModel(profile, device)
+        self._model.cold_reset()
+        queues = len(device.queue_sizes)
+        first = first_snapshot(self._model)
+        self._snapshots = Snapshots(first)
+        self._completions = Completions(record, self._settle)
+        self._requests = Requests(record, self._snapshots)
+        self._interrupts = Interrupts(record, profile, first, queues, lambda: self._dma.undecided)
+        self._accesses = Accesses(
+            record,
+            self._model,
+            self._interrupts,
+            self._snapshots,
+            self._completions,
+            self._take_events,
+            lambda: bool(self._requests.outstanding),
+        )
+        self._requests.function_ids = lambda: self._accesses.function_ids
+        court = Court(record, profile, device, self._interrupts, lambda: self._model.registers.features)
+        self._dma = Dma(court)
+        self._disk = Disk(record, self._dma.all_queues)
+        self._handlers = {
+            Channel.RX_REQ: self._accesses.request,
+            Channel.TX_CPL: self._completions.completion,
+            Channel.TX_REQ: self._sent,
+            Channel.RX_CPL: self._answered,
+        }
+
+    # --- facts
+
+    def tlp(self, time_ns: int, channel: Channel, tlp: Tlp) -> None:
+        """A packet was accepted on `channel` at its first beat."""
+        record = self._record
+        record.time_ns = time_ns
+        record.tlp = tlp
+        self._handlers[channel](tlp)
+
+    def malformed(self, time_ns: int, channel: Channel, error: TlpError) -> None:
+        """A packet that cannot be decoded, or breaks a rule of its own, was accepted on `channel`."""
+        record = self._record
+        record.time_ns = time_ns
+        record.tlp = error.tlp
+        if channel is Channel.RX_REQ or channel is Channel.RX_CPL:
+            return  # the host's own doing; the function drops it
+        record.verdict("BAD-DEV-18", f"A packet on {channel.value} is malformed: {error}")
+        if channel is Channel.TX_CPL and error.tlp is not None:
+            self._completions.completion(error.tlp)
+        elif channel is Channel.TX_REQ and error.tlp is not None and error.tlp.type is _READ:
+            self._requests.read(error.tlp, _nothing)
+
+    def media(self, time_ns: int, event: MediaEvent) -> None:
+        """Something happened on the media side."""
+        record = self._record
+        record.time_ns = time_ns
+        record.tlp = None
+        if isinstance(event, BlockRequest):
+            self._disk.request(event)
+        elif isinstance(event, BlockWriteData):
+            self._disk.write_data(event)
+        elif isinstance(event, BlockResponse):
+            self._disk.response(event)
+        else:
+            self._capacity(event)
+
+    def _capacity(self, event: CapacityChanged) -> None:
+        if not isinstance(self._device, BlockDevice):
+            return
+        old = self._device.config_bytes()
+        self._device.resize(event.sectors)
+        if self._device.take_config_changes():
+            self._accesses.configuration_changed(old)
+            self._interrupts.config_cause(self._snapshots.latest.generation)
+
+    def unanswered(self, time_ns: int, tag: int) -> None:
+        """The host will not answer the DMA read with `tag`, or only after the function may have given it up.
+
+        From now on the function may stop the queue; nothing is owed for it any more.
+        """
+        self._record.time_ns = time_ns
+        if self._requests.unanswered(tag) is not None:
+            self._accesses.device_error_possible()
+            for queue in self._dma.all_queues():
+                queue.excused = True
+
+    def cold_reset(self, time_ns: int) -> None:
+        """The function's reset pin was asserted and released: everything starts anew."""
+        self._record.time_ns = time_ns
+        self._start()
+
+    def end_of_test(self, time_ns: int) -> None:
+        """Everything has come to rest: report what is still owed."""
+        record = self._record
+        record.time_ns = time_ns
+        record.tlp = None
+        self._completions.end_of_test()
+        if self._snapshots.latest.bus_master:
+            self._dma.end_of_test()
+        self._interrupts.end_of_test()
+
+    # --- counts
+
+    @property
+    def accesses_scored(self) -> int:
+        """Requests of the host whose answer was judged, posted writes included."""
+        return self._record.accesses_scored
+
+    @property
+    def dma_scored(self) -> int:
+        """Memory reads and writes of the function that were judged, messages not included."""
+        return self._record.dma_scored
+
+    @property
+    def interrupts_scored(self) -> int:
+        """MSI-X and INTx messages that were judged."""
+        return self._record.interrupts_scored
+
+    @property
+    def mismatches(self) -> int:
+        """Verdicts given."""
+        return self._record.mismatches
+
+    @property
+    def idle(self) -> bool:
+        """Whether the function has nothing to do that anybody knows of: a test may end."""
+        return (
+            not self._completions.waiting
+            and not self._requests.outstanding
+            and all(queue.idle or queue.stopped or queue.excused for queue in self._dma.live.values())
+        )
+
+    # --- the four channels
+
+    def _sent(self, tlp: Tlp) -> None:
+        """A packet the function sent on `tx_req`."""
+        record = self._record
+        record.sent += 1
+        if not self._requests.form(tlp):
+            return
+        kind = tlp.type
+        if kind is _READ:
+            record.dma_scored += 1
+            self._requests.memory(tlp)
+            self._requests.read(tlp, self._dma.read(tlp))
+        elif kind is not _WRITE:
+            self._interrupts.intx(tlp)
+        elif self._interrupts.is_message(tlp):
+            self._interrupts.message(tlp)
+        else:
+            record.dma_scored += 1
+            self._requests.memory(tlp)
+            self._dma.write(tlp)
+
+    def _answered(self, tlp: Tlp) -> None:
+        """A completion the function got."""
+        outcome = self._requests.completion(tlp)
+        if outcome is not Outcome.TAKEN:
+            self._accesses.dma_error(tlp, expected=outcome is Outcome.FAILED)
+
+    def _take_events(self, order: int, events: Events, before: Snapshot) -> None:
+        """What a register write causes beyond the registers."""
+        for event in events:
+            self._dma.event(order, event, before.features)
+
+    def _settle(self, order: int) -> None:
+        """Every access up to `order` is executed."""
+        self._snapshots.settle(order)
+        self._interrupts.settle(order)
+        self._dma.settle(order)
+
+
+def _nothing(data: bytes | None) -> None:
+    """Takes the bytes of a read that was no right one."""
