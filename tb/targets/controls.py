@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import cocotb
 from pyuvm import uvm_sequence, uvm_sequence_item, uvm_sequencer
 
 from tb.agents.completer.item import FaultItem, ReadFault
 from tb.agents.media.item import CapacityItem, MediaFaultItem
 from tb.config import PACES
 from tb.function_env import FunctionEnv
+from tb.sequences.scene import Pace
 from tb.sequences.scene import ReadFault as ScenarioFault
 
-_FAULTS = {
-    ScenarioFault.UNSUPPORTED: ReadFault.UNSUPPORTED_REQUEST,
-    ScenarioFault.ABORT: ReadFault.ABORT,
-    ScenarioFault.POISON: ReadFault.POISONED,
-    ScenarioFault.NO_ANSWER: ReadFault.NO_ANSWER,
-    ScenarioFault.SHORT: ReadFault.SHORT,
-}
+LATE_CLOCKS = 3000
+"""Well below the function's completion timeout of 125,000 clocks."""
 
 
 class _OneItem(uvm_sequence):
@@ -36,26 +31,38 @@ class _OneItem(uvm_sequence):
 
 @dataclass(slots=True)
 class SimulationControls:
-    """Implements `HostControls`. What is asked for holds from the same time step on."""
+    """Implements `HostControls` on the agents of an environment."""
 
     env: FunctionEnv
 
-    def fail_read(self, first: int, last: int, fault: ScenarioFault) -> None:
-        """The next DMA read that touches a byte of [first, last] fails that way, once."""
-        self._do(self.env.completer.sequencer, FaultItem(_FAULTS[fault], addresses=range(first, last + 1)))
+    async def fail_read(
+        self, addresses: range, fault: ScenarioFault, *, skip: int = 0, good_bytes: int = 0
+    ) -> None:
+        """One DMA read that touches `addresses` goes wrong, after `skip` others and `good_bytes` of its own."""
+        delay = LATE_CLOCKS if fault is ScenarioFault.LATE else 0
+        kind = ReadFault[fault.name]
+        item = FaultItem(kind, addresses=addresses, skip=skip, good_bytes=good_bytes, delay=delay)
+        await _send(self.env.completer.sequencer, item)
 
-    def pace(self, name: str) -> None:
-        """Choose how the host answers: one of `PACES`. KeyError for another name."""
-        self.env.config.traffic = PACES[name]
+    async def pace(self, pace: Pace) -> None:
+        """Choose how the host answers and takes packets. The payload limit stays as it is."""
+        most = self.env.config.traffic.max_payload
+        self.env.config.traffic = replace(PACES[pace.name.lower()], max_payload=most)
         self.env.set_traffic()
 
-    def fail_media(self, requests: int) -> None:
+    async def completion_payload(self, most: int) -> None:
+        """Completions carry at most `most` bytes."""
+        self.env.config.traffic = replace(self.env.config.traffic, max_payload=most)
+        self.env.set_traffic()
+
+    async def fail_media(self, requests: int = 1) -> None:
         """The next so many requests to the disk end in an error."""
-        self._do(self.env.media.sequencer, MediaFaultItem(count=requests))
+        await _send(self.env.media.sequencer, MediaFaultItem(count=requests))
 
-    def set_capacity(self, sectors: int) -> None:
+    async def set_capacity(self, sectors: int) -> None:
         """The disk has another size from now on."""
-        self._do(self.env.media.sequencer, CapacityItem(sectors))
+        await _send(self.env.media.sequencer, CapacityItem(sectors))
 
-    def _do(self, sequencer: uvm_sequencer, item: uvm_sequence_item) -> None:
-        cocotb.start_soon(_OneItem(item).start(sequencer))
+
+async def _send(sequencer: uvm_sequencer, item: uvm_sequence_item) -> None:
+    await _OneItem(item).start(sequencer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cocotb.triggers import Timer
 from pyuvm import uvm_sequence
@@ -13,10 +13,12 @@ from tb.agents.requester.item import AccessItem
 from tb.guest.host_bus import HostMemory, Interrupt
 from tb.harness.link import PinLink
 from tb.pcie.tlp import Tlp, config_read, config_write, io_read, io_write, memory_read, memory_write
+from tb.pcie.types import CONFIG_TYPES
 
 BAR0, BAR1 = 0x10, 0x14
 IO_BASE_MASK = 0xFFFF_FFFC
 MEMORY_BASE_MASK = 0xFFFF_FFF0
+SEND_TIMEOUT_NS = 2_000_000
 
 
 @dataclass(slots=True)
@@ -42,9 +44,23 @@ class RtlBus:
             await item.completed.wait()
         return item
 
-    async def start(self, request: Tlp, *, keep_ids: bool = False) -> AccessItem:
+    async def send(self, request: Tlp, *, timeout_ns: int = SEND_TIMEOUT_NS) -> Tlp | None:
+        """Send any packet, a broken one too, and give its completion, with the data of all its parts.
+
+        None for a posted packet, and when no completion comes within `timeout_ns`. Configuration requests without
+        a target go to the function.
+        """
+        if request.type in CONFIG_TYPES:
+            request.target_id = request.target_id or self.target_id
+        item = await self.start(request, timeout_ns=timeout_ns)
+        if request.posted:
+            return None
+        await item.completed.wait()
+        return item.last if item.last is None else replace(item.last, data=item.data)
+
+    async def start(self, request: Tlp, *, keep_ids: bool = False, timeout_ns: int = 0) -> AccessItem:
         """Make one access and do not wait for its completion; `item.completed` tells when it is there."""
-        item = AccessItem(request, keep_ids=keep_ids)
+        item = AccessItem(request, keep_ids=keep_ids, timeout_ns=timeout_ns)
         await self.sequence.start_item(item)
         await self.sequence.finish_item(item)
         return item

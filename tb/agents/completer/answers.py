@@ -96,6 +96,7 @@ _SPOIL = {
     ReadFault.POISONED: _poisoned,
     ReadFault.NO_ANSWER: _nothing,
     ReadFault.LATE: _unchanged,
+    ReadFault.TOO_LATE: _unchanged,
     ReadFault.SHORT: _short,
     ReadFault.WRONG_TAG: _wrong_tag,
 }

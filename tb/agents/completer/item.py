@@ -17,12 +17,13 @@ class ReadFault(Enum):
     RETRY = "configuration retry status, which no memory read may get"
     POISONED = "poisoned data"
     NO_ANSWER = "no answer"
-    LATE = "an answer after `delay` clocks"
+    LATE = "a good answer, `delay` clocks late, which the function waits for"
+    TOO_LATE = "the same, after the function has given up"
     SHORT = "the announced last part never comes"
     WRONG_TAG = "a completion under another tag, then the right one"
 
 
-UNANSWERED = frozenset({ReadFault.NO_ANSWER, ReadFault.LATE, ReadFault.SHORT})
+UNANSWERED = frozenset({ReadFault.NO_ANSWER, ReadFault.TOO_LATE, ReadFault.SHORT})
 """Faults after which the function has to give up on its own."""
 
 
@@ -30,7 +31,7 @@ class FaultItem(uvm_sequence_item):
     """From now on, `count` reads that touch `addresses` go wrong, after `skip` of them went right.
 
     `good_bytes` of each are answered rightly first, rounded down to a completion boundary. `hits` counts how many
-    reads were spoilt so far. `delay` counts clocks and belongs to LATE.
+    reads were spoilt so far. `delay` counts clocks and belongs to LATE and TOO_LATE.
     """
 
     def __init__(

@@ -40,7 +40,7 @@ class RequesterDriver(uvm_driver):
                 item.request.requester_id = self.config.requester_id
             self.config.link.send_request(item.request)
             if item.request.posted:
-                _finish(item, CompletionStatus.SUCCESS)
+                item.completed.set()
             self.seq_item_port.item_done()
 
     @property
@@ -58,6 +58,8 @@ class RequesterDriver(uvm_driver):
             request.tag = self._tags.popleft()
             request.requester_id = self.config.requester_id
         self._waiting[request.tag] = (item, self.config.link.memory.time_ns + self.config.timeout_ns)
+        if item.timeout_ns:
+            cocotb.start_soon(self._expire(item))
         if not self._busy.is_set():
             self._busy.set()
 
@@ -70,7 +72,7 @@ class RequesterDriver(uvm_driver):
         item.data += tlp.data
         if _is_last(tlp):
             self._release(tlp.tag)
-            _finish(item, tlp.status)
+            _finish(item, tlp)
 
     def _release(self, tag: int) -> None:
         item, _ = self._waiting.pop(tag)
@@ -92,6 +94,13 @@ class RequesterDriver(uvm_driver):
             if not self._waiting:
                 self._busy.clear()
 
+    async def _expire(self, item: AccessItem) -> None:
+        """End one access that has a time limit of its own."""
+        await Timer(item.timeout_ns, "ns")
+        tag = item.request.tag
+        if tag in self._waiting and self._waiting[tag][0] is item:
+            self._give_up([tag])
+
     def _give_up(self, tags: list[int]) -> None:
         for tag in tags:
             item, _ = self._waiting[tag]
@@ -99,8 +108,8 @@ class RequesterDriver(uvm_driver):
             _finish(item, None)
 
 
-def _finish(item: AccessItem, status: int | None) -> None:
-    item.status = status
+def _finish(item: AccessItem, last: Tlp | None) -> None:
+    item.last = last
     item.completed.set()
 
 

@@ -11,23 +11,25 @@ from tb.pcie.tlp import CompletionStatus, Tlp, first_address
 class AccessItem(uvm_sequence_item):
     """A request for the driver, which adds tag and requester id.
 
-    `completed` is set once the last completion is there, at once for a posted request. Then `status` is a
-    `CompletionStatus`, or None when no completion came; `data` holds a read's DWs as they lay on the wire.
+    `completed` is set once the last completion is there, at once for a posted request. Then `last` is that
+    completion, None when none came; `data` holds a read's DWs, of all completions, as they lay on the wire.
     """
 
-    def __init__(self, request: Tlp, *, keep_ids: bool = False) -> None:
+    def __init__(self, request: Tlp, *, keep_ids: bool = False, timeout_ns: int = 0) -> None:
         super().__init__("access")
         self.request = request
         self.keep_ids = keep_ids
         """True: send requester id and tag as they are, for a test that chooses them."""
+        self.timeout_ns = timeout_ns
+        """How long to wait for the completion; 0: as long as the agent's configuration says."""
         self.completed = Event()
-        self.status: int | None = None
+        self.last: Tlp | None = None
         self.data = b""
 
     @property
     def ok(self) -> bool:
         """True when the function answered with success."""
-        return self.status == CompletionStatus.SUCCESS
+        return self.last is not None and self.last.status == CompletionStatus.SUCCESS
 
     def value(self, size: int) -> int:
         """The `size` bytes that were read, as a number; all ones when the function gave no data."""
