@@ -27,6 +27,11 @@ class AccessItem(uvm_sequence_item):
         self.data = b""
 
     @property
+    def status(self) -> int | None:
+        """Status of the last completion, None when there is none."""
+        return None if self.last is None else self.last.status
+
+    @property
     def ok(self) -> bool:
         """True when the function answered with success."""
         return self.last is not None and self.last.status == CompletionStatus.SUCCESS
