@@ -134,6 +134,20 @@ class Profile:
     )
     nested_indirect: Literal["stop", "data"] = _choice("VRING-IND-02", "what INDIRECT means inside a table")
     broken: Literal["queue", "device"] = _choice("VPCI-STAT-14", "what a malformed chain stops until reset")
+    available_jump: Literal["stop", "in_flight_limit"] = _choice(
+        "BAD-RING-01",
+        "when an available index too far ahead stops the queue: at once, or once the ring is full",
+    )
+    requests_overlap: bool = _choice(
+        "VRING-US-06",
+        "whether requests wait for the media side by side, so that a bad chain voids earlier ones",
+    )
+    waits_for_driver_ok: tuple[str, ...] = _choice(
+        "VPCI-STAT-11", "devices whose data queues are not served before DRIVER_OK"
+    )
+    driver_ok_kicks: tuple[str, ...] = _choice(
+        "VPCI-Q-17", "devices that look into all their queues when DRIVER_OK is set"
+    )
     used_flags: Literal["zero", "toggles"] = _choice(
         "VRING-KICK-01", "whether used.flags asks for no kicks while the function drains the ring"
     )
@@ -206,8 +220,8 @@ def _type_fault(kind: Any, value: Any) -> str:
     if origin is tuple:
         item = get_args(kind)[0]
         fits = isinstance(value, list) and not any(_type_fault(item, v) for v in value)
-        what = "whole numbers" if item is int else "lists of whole numbers"
-        return "" if fits else f"must be a list of {what}"
+        words = {int: "whole numbers", str: "texts"}
+        return "" if fits else f"must be a list of {words.get(item, 'lists of whole numbers')}"
     if origin is not None:
         whole = isinstance(value, dict) and all(type(v) is int for v in value.values())
         return "" if whole else "must be a table of whole numbers"

@@ -11,10 +11,13 @@ from collections.abc import Generator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Self
+from typing import Literal, Self
 
 from tb.models.profile import Profile
 from tb.models.virtqueue import Chain
+
+
+STATUS_DRIVER_OK = 4
 
 
 class DeviceType(IntEnum):
@@ -85,7 +88,14 @@ class NextChain:
     """Asks for one more chain of the queue being served; answered with a ``Chain``, None for no more."""
 
 
-Operation = Gather | MediaRead | MediaWrite | MediaFlush | MediaSend | MediaTake | NextChain
+@dataclass(slots=True, frozen=True)
+class MediaRelease:
+    """Gives the guest page with this number back to the host (balloon); answered with a ``MediaResult``."""
+
+    page: int
+
+
+Operation = Gather | MediaRead | MediaWrite | MediaFlush | MediaSend | MediaTake | MediaRelease | NextChain
 Result = bytes | MediaResult | Chain | None
 
 
@@ -94,13 +104,14 @@ class Effects:
     """What serving a chain does to guest memory.
 
     ``writes``: (offset in the chain's writable stream, bytes), in any order; ``used_length``: the used
-    element's length; ``also``: further chains of the same queue, taken with ``NextChain`` and published
-    with the same used index.
+    element's length; ``also``: further chains of the same queue, published with the same used index.
+    ``disposal``: the chain itself is used, or returned to the available ring, or held back by the device.
     """
 
     writes: tuple[tuple[int, bytes], ...]
     used_length: int
     also: tuple[tuple[Chain, Effects], ...] = ()
+    disposal: Literal["used", "returned", "held"] = "used"
 
 
 class Drain(IntEnum):
@@ -108,7 +119,7 @@ class Drain(IntEnum):
 
     PLAIN = 0  # one chain after another
     QUIET = 1  # asks for no kicks while it drains
-    STOCK = 2  # asks for no kicks while it has buffers in stock
+    STOCK = 2  # a supply queue: asks for no kicks while it has buffers in stock
 
 
 Serve = Generator[Operation, Result, Effects]
@@ -199,16 +210,37 @@ class DeviceModel:
 
     # --- queues
 
-    def wants(self, queue: int) -> bool:
-        """Whether the device would serve a chain of ``queue`` now.
+    def must_wait(self) -> bool:
+        """Whether the data queues wait for DRIVER_OK (VPCI-STAT-11)."""
+        waits = self.type.name.lower() in self.profile.waits_for_driver_ok
+        return waits and not self.status & STATUS_DRIVER_OK
 
-        Request queues always; a queue of empty buffers only while the device has something to put there.
-        """
+    def is_supply(self, queue: int) -> bool:
+        """Whether ``queue`` holds empty buffers that the device fills when it has something to say."""
+        return False
+
+    def notified(self, queue: int) -> None:
+        """The guest has notified ``queue``."""
+
+    def wants(self, queue: int) -> bool:
+        """Whether the device would serve a chain of ``queue`` now."""
+        return True
+
+    def room(self, queue: int) -> int:
+        """Of a supply queue: up to how many waiting bytes the device must know of; 0 for none."""
+        return 0
+
+    def offered(self, queue: int, available: int) -> bool:
+        """Of a supply queue: there is room (``room`` bytes counted, else 1). False: not enough to begin."""
         return True
 
     def drain_style(self, queue: int) -> Drain:
         """How ``queue`` is drained, where the profile's ``used_flags`` lets it show."""
         return Drain.PLAIN
+
+    def interrupts_anyway(self, queue: int) -> bool:
+        """Whether draining ``queue`` interrupts even when no chain was there."""
+        return False
 
     def serve(self, queue: int, chain: Chain) -> Serve:
         """Serve one chain. Raises ``ChainError`` when the queue must stop instead."""

@@ -1,0 +1,52 @@
+"""Guest memory as the actor sees it: flat RAM regions; outside them reads give zeros and writes are lost."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Memory(Protocol):
+    """What the actor performs DMA on."""
+
+    def read(self, address: int, length: int) -> bytes:
+        """``length`` bytes from ``address`` on."""
+
+    def write(self, address: int, data: bytes) -> None:
+        """Store ``data`` from ``address`` on."""
+
+
+class Ram:
+    """RAM in ``regions`` of (first address, length in bytes), which do not overlap."""
+
+    __slots__ = ("_regions",)
+
+    def __init__(self, regions: tuple[tuple[int, int], ...]) -> None:
+        self._regions = tuple((base, base + length, bytearray(length)) for base, length in regions)
+
+    def read(self, address: int, length: int) -> bytes:
+        for base, end, content in self._regions:
+            if base <= address and address + length <= end:
+                return bytes(content[address - base : address - base + length])
+        return self._read_across(address, length)
+
+    def _read_across(self, address: int, length: int) -> bytes:
+        """An access that is not inside one region."""
+        out = bytearray(length)
+        for base, end, content in self._regions:
+            first, last = max(base, address), min(end, address + length)
+            if first < last:
+                out[first - address : last - address] = content[first - base : last - base]
+        return bytes(out)
+
+    def write(self, address: int, data: bytes) -> None:
+        for base, end, content in self._regions:
+            first, last = max(base, address), min(end, address + len(data))
+            if first < last:
+                content[first - base : last - base] = data[first - address : last - address]
+
+    def fill(self, address: int, length: int, byte: int) -> None:
+        """Set ``length`` bytes from ``address`` on to ``byte``, those outside RAM aside."""
+        for base, end, content in self._regions:
+            first, last = max(base, address), min(end, address + length)
+            if first < last:
+                content[first - base : last - base] = bytes((byte,)) * (last - first)
