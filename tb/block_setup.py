@@ -1,4 +1,7 @@
-"""A block function for a test: its configuration, its device model and its judge, after the command's options."""
+"""A block function for a test.
+
+Its configuration, its device model and its judge, after the command's options.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,10 @@ def image_path(options: SimOptions) -> Path:
 
 
 def block_config(options: SimOptions, disk: Disk | None = None) -> EnvConfig:
-    """The configuration of an environment around a block function; `disk` replaces the image of the options."""
+    """The configuration of an environment around a block function.
+
+    `disk` replaces the image of the options.
+    """
     disk = disk or Disk.open(image_path(options))
     parameters = {**DEFAULTS, **options.parameters}
     profile = profile_for(parameters)
@@ -41,7 +47,9 @@ def block_config(options: SimOptions, disk: Disk | None = None) -> EnvConfig:
         queue_size=parameters["QueueSize"],
         vectors=parameters["NumVectors"],
     )
-    return EnvConfig(device, profile, SparseMemory(), disk, seed=options.seed, results_dir=options.results_dir)
+    return EnvConfig(
+        device, profile, SparseMemory(), disk, seed=options.seed, results_dir=options.results_dir
+    )
 
 
 def profile_for(parameters: dict[str, int]) -> Profile:

@@ -1,4 +1,7 @@
-"""The base of every simulation test: builds the environment, runs one scenario, and lets the scoreboard decide."""
+"""The base of every simulation test.
+
+Builds the environment, runs one scenario, and lets the scoreboard decide.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +30,10 @@ __all__ = ["FunctionEnv", "FunctionTest"]
 class FunctionTest(uvm_test):
     """One test on one function. A subclass gives `scenario`, and may change `configure`.
 
-    `self.env` is the environment, `self.options` what the command asked for, `self.progress` where to report to.
-    What a test adds to `self.figures` is written beside the counters. The test fails when the scenario raises, when
-    the judge gave a verdict, when something is owed at the end, and when nothing was scored.
+    `self.env` is the environment, `self.options` what the command asked for, `self.progress` where to
+    report to. What a test adds to `self.figures` is written beside the counters. The test fails when the
+    scenario raises, when the judge gave a verdict, when something is owed at the end, and when nothing was
+    scored.
     """
 
     async def scenario(self, bus: RtlBus) -> None:

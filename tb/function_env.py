@@ -32,7 +32,10 @@ NEVER = Stall(0)
 
 
 class FunctionEnv(uvm_env):
-    """Requester, completer, interrupt and media agent around the pins; scoreboard and coverage behind them."""
+    """Requester, completer, interrupt and media agent around the pins.
+
+    Scoreboard and coverage behind them.
+    """
 
     config: EnvConfig
     judge_of: Callable[..., JudgeLike]

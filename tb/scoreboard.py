@@ -1,7 +1,7 @@
 """Holds what the monitors saw against the golden model, and collects the verdicts.
 
-It decides nothing itself: the judge does. It fails the test in its check phase when there is a verdict, or when
-nothing was scored.
+It decides nothing itself: the judge does. It fails the test in its check phase when there is a verdict, or
+when nothing was scored.
 """
 
 from __future__ import annotations
@@ -94,7 +94,10 @@ class Scoreboard(uvm_scoreboard):
         return self.judge.idle
 
     def unanswered(self, tag: int) -> None:
-        """The host has decided not to answer the DMA read with `tag`, or not in time: no monitor can see that."""
+        """The host has decided not to answer the DMA read with `tag`, or not in time.
+
+        No monitor can see that.
+        """
         self.judge.unanswered(self.link.memory.time_ns, tag)
 
     def end_of_test(self) -> None:

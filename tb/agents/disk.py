@@ -17,9 +17,14 @@ class DiskError(ValueError):
 
 
 class Disk:
-    """`sectors` sectors of 512 bytes. Reads past the end, which only a wrong function asks for, are errors."""
+    """`sectors` sectors of 512 bytes.
 
-    def __init__(self, sectors: int, base: mmap.mmap | bytes = b"", serial: bytes = b"virtio-pci-disk") -> None:
+    Reads past the end, which only a wrong function asks for, are errors.
+    """
+
+    def __init__(
+        self, sectors: int, base: mmap.mmap | bytes = b"", serial: bytes = b"virtio-pci-disk"
+    ) -> None:
         self.sectors = sectors
         self.serial = serial[:SERIAL_BYTES].ljust(SERIAL_BYTES, b"\0")
         self.flushes = 0
@@ -28,7 +33,10 @@ class Disk:
 
     @classmethod
     def open(cls, path: Path) -> Disk:
-        """The disk of an image file. DiskError for one that cannot be read, is empty or is no whole sectors."""
+        """The disk of an image file.
+
+        DiskError for one that cannot be read, is empty or is no whole sectors.
+        """
         try:
             with path.open("rb") as file:
                 size = path.stat().st_size

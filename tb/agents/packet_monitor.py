@@ -1,4 +1,7 @@
-"""The monitor that the agents of packet channels share: it publishes what the pins carried, and drives nothing."""
+"""The monitor that the agents of packet channels share.
+
+It publishes what the pins carried, and drives nothing.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,4 @@
-"""Between the pins of the function and Python: packet buffers in SystemVerilog and C++, and their Python half."""
+"""Between the pins of the function and Python.
+
+Packet buffers in SystemVerilog and C++, and their Python half.
+"""

@@ -1,7 +1,7 @@
 """The one place where packets enter and leave Python.
 
-`PinLink` wakes once for everything that waits, decodes each packet once, and hands it on in wire order: first to the
-observers (monitors), then to the receivers (drivers).
+`PinLink` wakes once for everything that waits, decodes each packet once, and hands it on in wire order:
+first to the observers (monitors), then to the receivers (drivers).
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ _KEPT_RESPONSES = 4
 
 @dataclass(slots=True)
 class Observation:
-    """One packet as the pins carried it. `tlp` is None where the header could not be read; `error` says why."""
+    """One packet as the pins carried it.
+
+    `tlp` is None where the header could not be read; `error` says why.
+    """
 
     time_ns: int
     channel: Channel

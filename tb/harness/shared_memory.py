@@ -194,7 +194,10 @@ class SharedMemory:
         return value
 
     def records(self) -> Iterator[Record]:
-        """The observations not read yet, oldest first. Each is given back to the ring when the next is asked for."""
+        """The observations not read yet, oldest first.
+
+        Each is given back to the ring when the next is asked for.
+        """
         words, buffer, unpack = self._words, self.buffer, HEADER.unpack_from
         position: int = words[self._read]
         while position != words[self._written]:

@@ -1,7 +1,7 @@
 """The bits of a TLP header: tables of (name, byte, top bit, width), and what encodes and parses by them.
 
-A header is one 128-bit number: byte 0 of the specification's drawing is bits 127:120, a 3-DW header leaves bits 31:0 at
-zero. Both directions remember DW0 by its fields, since traffic uses few different ones.
+A header is one 128-bit number: byte 0 of the specification's drawing is bits 127:120, a 3-DW header leaves
+bits 31:0 at zero. Both directions remember DW0 by its fields, since traffic uses few different ones.
 """
 
 from __future__ import annotations
@@ -108,6 +108,7 @@ _READ_PLANS = {
     key: tuple((name, shift, (1 << width) - 1) for name, shift, width in plan) for key, plan in PLANS.items()
 }
 _WIDE_BIT = 0x20
+_CODES = {int(kind): kind for kind in TlpType}
 _ROUTING_MASK = 7
 _COUNTED = frozenset({"byte_count"})
 
@@ -115,8 +116,8 @@ _COUNTED = frozenset({"byte_count"})
 def encode(tlp: Tlp) -> tuple[int, bytes]:
     """The 128-bit header and the payload of a packet.
 
-    The rules of `tb.pcie.rules` are not applied, so that a test can send what breaks them; a value that does not fit
-    its field raises `TlpError` all the same.
+    The rules of `tb.pcie.rules` are not applied, so that a test can send what breaks them; a value that
+    does not fit its field raises `TlpError` all the same.
     """
     kind = tlp.type
     wide = tlp.wide_address or (tlp.address > 0xFFFF_FFFF and kind in MEMORY_TYPES) or kind in MESSAGE_TYPES
@@ -231,21 +232,20 @@ def _parse_dw0(dw0: int) -> Dw0:
 
 
 _LENGTH_WITHOUT_PAYLOAD = frozenset({
-    TlpType.MEMORY_READ, TlpType.MEMORY_READ_LOCKED, TlpType.IO_READ, TlpType.CONFIG_READ, TlpType.CONFIG_READ_1,
+    TlpType.MEMORY_READ, TlpType.MEMORY_READ_LOCKED, TlpType.IO_READ, TlpType.CONFIG_READ,
+    TlpType.CONFIG_READ_1,
 })  # fmt: skip
 
 
 def _parse_type(code: int) -> tuple[TlpType, bool, int]:
     """Kind, header width and routing of header byte 0."""
-    for candidate, routing in ((code & ~_WIDE_BIT, 0), (code & ~_ROUTING_MASK, code & _ROUTING_MASK)):
-        try:
-            kind = TlpType(candidate)
-        except ValueError:
-            continue
-        wide = bool(code & _WIDE_BIT)
-        if (kind in MESSAGE_TYPES) == (candidate & 0x10 != 0) and (kind, wide) in PLANS:
-            return kind, wide, routing
-    raise TlpError(f"Format and type 0x{code:02x} name no known packet.")
+    wide = bool(code & _WIDE_BIT)
+    is_message = code & 0b1_1000 == 0b1_0000
+    routing = code & _ROUTING_MASK if is_message else 0
+    narrow = code & ~_ROUTING_MASK if is_message else code & ~_WIDE_BIT
+    if narrow not in _CODES or (_CODES[narrow], wide) not in PLANS:
+        raise TlpError(f"Format and type 0x{code:02x} name no known packet.")
+    return _CODES[narrow], wide, routing
 
 
 def _extract(header: int, field: Field) -> int:

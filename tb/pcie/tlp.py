@@ -102,7 +102,10 @@ def io_write(address: int, size: int, value: int, *, tag: int = 0, requester_id:
 
 
 def memory_read(address: int, n_bytes: int, tag: int = 0, *, requester_id: int = 0) -> Tlp:
-    """MRd of `n_bytes` from byte `address`; 0 bytes give a zero-length read. One packet: the caller splits."""
+    """MRd of `n_bytes` from byte `address`.
+
+    0 bytes give a zero-length read. One packet: the caller splits.
+    """
     first_be, last_be, length = _span(address, n_bytes)
     return Tlp(
         TlpType.MEMORY_READ,
@@ -149,8 +152,9 @@ def completion_for(
 ) -> Tlp:
     """The completion of `request`, or one part of it.
 
-    `data` holds whole DWs as they lie on the wire. `start` counts the bytes of the request that earlier completions
-    have delivered (0 for the first or only one). An unsuccessful completion tells the bytes still to come, too.
+    `data` holds whole DWs as they lie on the wire. `start` counts the bytes of the request that earlier
+    completions have delivered (0 for the first or only one). An unsuccessful completion tells the bytes
+    still to come, too.
     """
     if request.type in _MEMORY_READS:
         remaining = byte_count(request) - start
@@ -185,7 +189,10 @@ def byte_count(request: Tlp) -> int:
 
 
 def requested_bytes(request: Tlp) -> tuple[int, int]:
-    """Address and count of the bytes from the first to the last enabled one; the count is 0 when none is enabled."""
+    """Address and count of the bytes from the first to the last enabled one.
+
+    The count is 0 when none is enabled.
+    """
     if not request.first_be:
         return request.address, 0
     return first_address(request), byte_count(request)

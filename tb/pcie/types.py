@@ -1,6 +1,7 @@
 """A transaction layer packet as data, and the words its fields are written in.
 
-Names follow the PCI Express base specification. Nothing here knows the bits of a header: see `tb.pcie.header`.
+Names follow the PCI Express base specification. Nothing here knows the bits of a header: see
+`tb.pcie.header`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ from enum import Enum, IntEnum
 
 
 class TlpType(IntEnum):
-    """Format and type of a packet; the value is header byte 0 with the format of a 3-DW address (messages: 4 DW)."""
+    """Format and type of a packet.
+
+    The value is header byte 0 with the format of a 3-DW address (messages: 4 DW).
+    """
 
     MEMORY_READ = 0x00
     MEMORY_READ_LOCKED = 0x01
@@ -116,7 +120,10 @@ class Channel(Enum):
 
 
 class TlpError(ValueError):
-    """A packet that breaks the PCI Express format; the text is a sentence. `tlp` is what could be read of it."""
+    """A packet that breaks the PCI Express format.
+
+    The text is a sentence. `tlp` is what could be read of it.
+    """
 
     def __init__(self, sentence: str, tlp: Tlp | None = None) -> None:
         super().__init__(sentence)
@@ -127,10 +134,11 @@ class TlpError(ValueError):
 class Tlp:
     """One packet. Fields that its type does not have stay 0.
 
-    `address` is a byte address, DW aligned (configuration: the register's offset; messages: header bytes 8 to 15).
-    `length` counts DWs (1..1024; 0 where there is none). `data` is the payload, `4 * length` bytes, lowest address
-    first, bytes that are not enabled included. `lower_address` is a byte address modulo 128; `byte_count` runs from
-    1 to 4096. `wide_address` asks `encode` for a 4-DW header where 3 DW would do, which is itself an error.
+    `address` is a byte address, DW aligned (configuration: the register's offset; messages: header bytes 8
+    to 15). `length` counts DWs (1..1024; 0 where there is none). `data` is the payload, `4 * length` bytes,
+    lowest address first, bytes that are not enabled included. `lower_address` is a byte address modulo 128;
+    `byte_count` runs from 1 to 4096. `wide_address` asks `encode` for a 4-DW header where 3 DW would do,
+    which is itself an error.
     """
 
     type: TlpType

@@ -1,4 +1,7 @@
-"""The RTL as a target: a `HostBus` whose accesses are items of a UVM sequence on the requester's sequencer."""
+"""The RTL as a target.
+
+A `HostBus` whose accesses are items of a UVM sequence on the requester's sequencer.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +28,8 @@ SEND_TIMEOUT_NS = 2_000_000
 class RtlBus:
     """Accesses through `sequence`, which must have been started on the requester's sequencer.
 
-    BAR bases are those that the guest wrote last into configuration space; an I/O access that does not fit into a
-    DW is made as several, as a root complex does.
+    BAR bases are those that the guest wrote last into configuration space; an I/O access that does not fit
+    into a DW is made as several, as a root complex does.
     """
 
     sequence: uvm_sequence
@@ -47,8 +50,8 @@ class RtlBus:
     async def send(self, request: Tlp, *, timeout_ns: int = SEND_TIMEOUT_NS) -> Tlp | None:
         """Send any packet, a broken one too, and give its completion, with the data of all its parts.
 
-        None for a posted packet, and when no completion comes within `timeout_ns`. Configuration requests without
-        a target go to the function.
+        None for a posted packet, and when no completion comes within `timeout_ns`. Configuration requests
+        without a target go to the function.
         """
         if request.type in CONFIG_TYPES:
             request.target_id = request.target_id or self.target_id

@@ -14,10 +14,11 @@ from tb.harness.link import PinLink
 class CompleterConfig:
     """How the host's memory behaves. `random` decides within the limits, so that a seed gives the same run.
 
-    A completion starts `delay` clocks (least, most) after its request, each further part of it `part_delay` after
-    the one before; so completions of different tags overtake each other when the range is wide. Parts end on
-    multiples of `boundary` bytes (the read completion boundary, 64 or 128) and carry at most `max_payload`
-    bytes; at a boundary where it need not, a part ends with a chance of `split_chance` (0..1).
+    A completion starts `delay` clocks (least, most) after its request, each further part of it `part_delay`
+    after the one before; so completions of different tags overtake each other when the range is wide. Parts
+    end on multiples of `boundary` bytes (the read completion boundary, 64 or 128) and carry at most
+    `max_payload` bytes; at a boundary where it need not, a part ends with a chance of `split_chance`
+    (0..1).
     """
 
     link: PinLink
@@ -30,4 +31,7 @@ class CompleterConfig:
     max_payload: int = 128
     split_chance: float = 0.0
     on_unanswered: Callable[[int], None] = lambda _tag: None
-    """Told the tag of a read that gets no answer or a late one: the one thing that nobody can see on the pins."""
+    """Told the tag of a read that gets no answer or a late one.
+
+    The one thing that nobody can see on the pins.
+    """

@@ -12,7 +12,6 @@ from tb.harness.link import Observation
 from tb.pcie.tlp import Channel, Tlp, TlpType, completion_for, enabled_bytes, requested_bytes
 
 
-
 class CompleterDriver(uvm_driver):
     """Writes take effect in wire order, reads see every write before them. Messages are not memory."""
 

@@ -30,8 +30,8 @@ UNANSWERED = frozenset({ReadFault.NO_ANSWER, ReadFault.TOO_LATE, ReadFault.SHORT
 class FaultItem(uvm_sequence_item):
     """From now on, `count` reads that touch `addresses` go wrong, after `skip` of them went right.
 
-    `good_bytes` of each are answered rightly first, rounded down to a completion boundary. `hits` counts how many
-    reads were spoilt so far. `delay` counts clocks and belongs to LATE and TOO_LATE.
+    `good_bytes` of each are answered rightly first, rounded down to a completion boundary. `hits` counts
+    how many reads were spoilt so far. `delay` counts clocks and belongs to LATE and TOO_LATE.
     """
 
     def __init__(

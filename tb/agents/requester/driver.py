@@ -15,7 +15,10 @@ from tb.pcie.tlp import Channel, CompletionStatus, Tlp
 
 
 class RequesterDriver(uvm_driver):
-    """Keeps many requests outstanding, each under a tag of its own. Posted ones are done when they are queued."""
+    """Keeps many requests outstanding, each under a tag of its own.
+
+    Posted ones are done when they are queued.
+    """
 
     config: RequesterConfig
 
