@@ -16,7 +16,7 @@ _Key = tuple[str, TlpType, int, int]
 
 
 class PacketCoverage(uvm_subscriber):
-    """Counts packets by channel and kind, registers by offset and byte enables, DMA by length, completions by status.
+    """Counts packets by channel and kind, each by two details that matter for its kind.
 
     Connect it to the monitors' analysis ports.
     """

@@ -119,7 +119,7 @@ class FunctionEnv(uvm_env):
         await self.wait_for_reset()
 
     async def settle(self) -> None:
-        """Wait until nothing has passed the pins for a while, and nothing is outstanding on the host's side."""
+        """Wait until nothing passes the pins and nobody owes anything; at most `SETTLE_LIMIT_NS`."""
         end = self.link.memory.time_ns + SETTLE_LIMIT_NS
         before = -1
         while self.link.memory.time_ns < end:

@@ -1,4 +1,4 @@
-"""A disk behind a block function: an image file that is never changed, and an overlay of what was written to it.
+"""A disk behind a block function: an image file that is never changed, and what was written over it.
 
 The image is memory-mapped, so its size costs nothing; sectors that were written live in memory.
 """
@@ -18,6 +18,7 @@ class DiskError(ValueError):
 
 class Disk:
     """`sectors` sectors of 512 bytes.
+
 
     Reads past the end, which only a wrong function asks for, are errors.
     """

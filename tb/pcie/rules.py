@@ -93,7 +93,7 @@ def _message(tlp: Tlp) -> str | None:
     if tlp.length or tlp.traffic_class or tlp.attributes or tlp.address:
         return "An INTx message has a length, traffic class, attributes or reserved bytes other than zero."
     if tlp.requester_id & 7:
-        return f"An INTx message has function number {tlp.requester_id & 7} in its requester id, a reserved field."
+        return f"An INTx message has function number {tlp.requester_id & 7} in its requester id, not 0."
     return None
 
 

@@ -8,7 +8,7 @@ READ, WRITE, FLUSH = 0, 1, 2
 
 
 class MediaFaultItem(uvm_sequence_item):
-    """From now on, `count` requests of one of `ops` that touch `sectors` fail, after `skip` of them went well."""
+    """After `skip` that go well, `count` requests of one of `ops` that touch `sectors` fail."""
 
     def __init__(
         self,

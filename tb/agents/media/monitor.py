@@ -44,7 +44,7 @@ class MediaMonitor(uvm_monitor):
         self.link.observe_media(self._seen)
 
     async def run_phase(self) -> None:
-        """Wakes only when the capacity on the pins changes, after the function has left its power-on reset."""
+        """Wakes only when the capacity on the pins changes, from the end of the power-on reset on."""
         control = self.link.pins.control
         await control.rst_n.value_change
         capacity = control.blk_capacity
