@@ -19,7 +19,6 @@ class DiskError(ValueError):
 class Disk:
     """`sectors` sectors of 512 bytes.
 
-
     Reads past the end, which only a wrong function asks for, are errors.
     """
 
