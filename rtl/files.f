@@ -2,8 +2,10 @@ rtl/virtio_pci_pkg.sv
 rtl/pcie/pcie_pkg.sv
 rtl/device/block_pkg.sv
 rtl/pcie/config_space.sv
+rtl/pcie/request_decode.sv
 rtl/pcie/pcie_target.sv
 rtl/pcie/dma_read_buffer.sv
+rtl/pcie/tag_quarantine.sv
 rtl/pcie/dma_read_tags.sv
 rtl/pcie/dma_read_stream.sv
 rtl/pcie/dma_read.sv

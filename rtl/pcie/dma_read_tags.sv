@@ -266,38 +266,31 @@ module dma_read_tags
     end
   end
 
-  // Quarantine: a bit per tag, cleared by the second tick of a timeout-period clock after it was set.
+  // Tags.
 
-  logic   [2**TagBits-1:0] young_q, old_q, added;
-  logic                    quarantined, tick;
-  timer_t                  period_q;
-  logic   [TagBits-1:0]    next_tag;
+  logic [2**TagBits-1:0] barred, bar;
+  logic [TagBits-1:0]    next_tag;
+  logic                  quarantined;
 
   assign next_tag    = {gen_q[tail_q], tail_q};
-  assign quarantined = young_q[next_tag] || old_q[next_tag];
+  assign quarantined = barred[next_tag];
   assign tag_ready_o = !slot_q[tail_q].used && !quarantined;
   assign tag_o       = 8'(next_tag);
-  assign tick        = period_q == timer_t'(CompletionTimeout);
 
   always_comb begin
-    added = '0;
+    bar = '0;
     for (int unsigned s = 0; s < NumTags; s++) begin
-      if (expired[s]) added[{gen_q[s], slot_t'(s)}] = 1'b1;
+      if (expired[s]) bar[{gen_q[s], slot_t'(s)}] = 1'b1;
     end
-    if (refuse || misframed) added[{gen_q[cur_slot], cur_slot}] = 1'b1;
+    if (refuse || misframed) bar[{gen_q[cur_slot], cur_slot}] = 1'b1;
   end
 
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) begin
-      young_q  <= '0;
-      old_q    <= '0;
-      period_q <= '0;
-    end else begin
-      period_q <= tick ? '0 : period_q + timer_t'(1);
-      young_q  <= (tick ? '0 : young_q) | added;
-      if (tick) old_q <= young_q;
-    end
-  end
+  tag_quarantine #(.Tags(2 ** TagBits), .Period(CompletionTimeout)) u_quarantine (
+    .clk_i,
+    .rst_ni,
+    .bar_i    (bar),
+    .barred_o (barred)
+  );
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin

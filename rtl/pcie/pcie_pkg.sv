@@ -66,6 +66,28 @@ package pcie_pkg;
     logic [7:0]  tag;        // 0 for writes
   } tlp_info_t;
 
+  // A request of the host, decoded.
+  typedef logic [10:0] dw_count_t;  // 0 .. 1024
+
+  typedef struct packed {
+    logic        is_config;
+    logic        is_io;
+    logic        is_memory;
+    logic        is_locked;
+    logic        is_posted;      // a memory write
+    logic        is_non_posted;  // wants a completion; neither: to be dropped
+    logic        is_poisoned;
+    logic        has_data;
+    logic        supported;
+    logic [9:0]  dw_addr;        // first DW within the space
+    dw_count_t   length;
+    logic [3:0]  first_be;
+    logic [3:0]  last_be;
+    logic [12:0] byte_count;     // of the first completion
+    logic [6:0]  lower_addr;
+    dw_count_t   first_chunk;    // DWs of the first completion
+  } request_t;
+
   // Byte enables of the bytes [first, 3] of a DW.
   function automatic logic [3:0] be_from(logic [1:0] first);
     return 4'b1111 << first;
