@@ -50,7 +50,8 @@ class HostBus(Protocol):
     Reads that nobody answers give all ones of the size, as on a real host.
     """
 
-    memory: HostMemory
+    @property
+    def memory(self) -> HostMemory: ...
 
     async def config_read(self, offset: int, size: int) -> int: ...
 

@@ -138,6 +138,11 @@ class Actor:
         if events:
             self._handle(events)
 
+    def apply(self, events: Events) -> None:
+        """Act on the events of an access that was made on ``function`` itself, by byte enables."""
+        if events:
+            self._handle(events)
+
     def cold_reset(self) -> None:
         """Conventional reset of the function."""
         self.function.cold_reset()

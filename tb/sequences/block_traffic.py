@@ -11,6 +11,8 @@ from tb.guest.block_request import SECTOR, BlockFeature, BlockRequest, BlockStat
 from tb.guest.errors import RequestError
 
 PAGE = 4096
+UNKNOWN_TYPE = 0x7E
+"""A request type that nothing defines."""
 Advance = Callable[[int], None]
 """Told how many bytes of a reading pass are done."""
 
@@ -119,7 +121,7 @@ async def refused_requests(driver: BlockDriver) -> None:
     """An unsupported type, a sector past the end, a last sector that sticks out."""
     driver.reserve(2, 4 * SECTOR)
     capacity = driver.config.capacity
-    unsupported = BlockRequest(BlockType.DISCARD, 0, length=SECTOR)
+    unsupported = BlockRequest(UNKNOWN_TYPE, 0, length=SECTOR)
     await expect_status(driver, unsupported, BlockStatus.UNSUPPORTED)
     for sector, count in ((capacity, 1), (capacity - 1, 2), (2**64 - 1, 1)):
         request = BlockRequest(BlockType.IN, sector, length=count * SECTOR)

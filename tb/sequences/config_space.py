@@ -199,7 +199,8 @@ async def vary_the_requester(scene: Scene) -> None:
     await scene.enumerate()
     for _ in range(64):
         tlp = scene.request(scene.rng.choice(list(Space)), 4 * scene.rng.randrange(4), ALL_BYTES, None)
-        tlp.requester_id = scene.rng.getrandbits(16)
+        tlp.requester_id = scene.rng.randrange(1, 1 << 16)
+        tlp.tag = scene.rng.getrandbits(8)
         tlp.traffic_class = scene.rng.randrange(8)
         tlp.attributes = scene.rng.randrange(4)
         if tlp.type is TlpType.CONFIG_READ:

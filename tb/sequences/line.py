@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from tb.guest.block import BlockDriver
-from tb.guest.block_request import SECTOR, BlockRequest, BlockType
+from tb.guest.block_request import DRIVER_FEATURES, SECTOR, BlockRequest, BlockType
 from tb.guest.enumeration import CapabilityId, Command, Header, PciStatus, change_command
 from tb.guest.errors import InterruptError
 from tb.guest.interrupts import InterruptMode
 from tb.guest.msix import MessageControl, MsixTable
-from tb.guest.registers import Isr, Register
+from tb.guest.registers import Isr, Register, RingFeature
 from tb.sequences.expect import request
 from tb.sequences.scene import ALL_BYTES, Scene, Space
 
@@ -107,8 +107,14 @@ async def lower_by_reset(scene: Scene) -> None:
 
 
 async def suppress_by_flag(scene: Scene) -> None:
-    """NO_INTERRUPT in the available flags: silence, and the ISR stays 0 (VRING-INT-01)."""
-    driver = await _attach(scene)
+    """Interrupts asked away, by flag and by used_event: silence, and the ISR stays 0 (VRING-INT-01, -02)."""
+    for wanted in (DRIVER_FEATURES & ~RingFeature.EVENT_IDX, DRIVER_FEATURES):
+        await _suppress(scene, await scene.attach_block(wanted=wanted, ladder=(InterruptMode.INTX,)))
+
+
+async def _suppress(scene: Scene, driver: BlockDriver) -> None:
+    await _raise(scene, driver)
+    await _expect_isr(scene, Isr.QUEUE)
     for _ in range(3):
         driver.queue.disable_interrupts()
         await request(driver)

@@ -20,9 +20,10 @@ ONES = 0xFFFF_FFFF
 async def map_every_vector(scene: Scene) -> None:
     """The queue on each vector in turn and on none: the message is that entry's alone (VPCI-INT-08)."""
     driver, table = await _attach(scene)
-    for vector in vectors_to_visit(scene, table):
+    vectors = vectors_to_visit(scene, table)
+    for vector in vectors:
         await table.program(vector, target_of(vector))
-    for vector in vectors_to_visit(scene, table):
+    for vector in vectors:
         await _map_queue(scene, vector)
         await request(driver)
         await expect_message(scene, target_of(vector))
@@ -54,7 +55,8 @@ async def aim_messages_anywhere(scene: Scene) -> None:
 async def hold_by_mask(scene: Scene) -> None:
     """Masked by vector, function, both: pending, then exactly one message (PCI-MSIX-07, -08)."""
     driver, table = await _attach(scene)
-    for vector in vectors_to_visit(scene, table):
+    vectors = vectors_to_visit(scene, table)
+    for vector in vectors:
         await _map_queue(scene, vector)
         await table.program(vector, target_of(vector))
         await table.mask(vector)
@@ -76,7 +78,7 @@ async def hold_by_mask(scene: Scene) -> None:
         await table.unmask(vector)
         await expect_message(scene, target_of(vector))
     await request(driver)
-    await expect_message(scene, target_of(vectors_to_visit(scene, table)[-1]))
+    await expect_message(scene, target_of(vectors[-1]))
     await driver.stop()
 
 

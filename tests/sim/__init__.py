@@ -1,0 +1,1 @@
+"""Simulation tests: one module per chapter of the test plan."""

@@ -1,0 +1,66 @@
+"""Scenes on the golden model, for the tests of guest and scenarios."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+
+from tb.agents.disk import Disk
+from tb.models.devices.block import BlockDevice
+from tb.models.profile import QEMU_7_2, VIRTIO_PCI_RTL, Profile
+from tb.sequences.scene import Pace, ReadFault, Scene
+from tb.targets.model import ModelBus
+
+PROFILES = (VIRTIO_PCI_RTL, QEMU_7_2)
+SECTORS = 4096
+
+
+@dataclass(slots=True)
+class ModelControls:
+    """Implements `HostControls` as far as the model has a host: media faults and capacity."""
+
+    bus: ModelBus
+    device: BlockDevice
+
+    async def fail_read(
+        self, addresses: range, fault: ReadFault, *, skip: int = 0, good_bytes: int = 0
+    ) -> None:
+        """The model's reads never fail."""
+
+    async def pace(self, pace: Pace) -> None:
+        """The model has no pace."""
+
+    async def completion_payload(self, most: int) -> None:
+        """The model has no packets."""
+
+    async def fail_media(self, requests: int = 1) -> None:
+        """The next so many requests to the disk end in an error."""
+        self.bus.media.failing = requests
+
+    async def set_capacity(self, sectors: int) -> None:
+        """The disk has another size from now on."""
+        self.device.resize(sectors)
+        self.bus.changed()
+
+
+def model_scene(
+    profile: Profile = VIRTIO_PCI_RTL,
+    *,
+    disk: Disk | None = None,
+    queue_size: int = 256,
+    vectors: int = 3,
+    read_only: bool = False,
+    seed: int = 1,
+) -> Scene:
+    """A block function on the model, not enumerated yet."""
+    disk = disk or Disk(SECTORS)
+    device = BlockDevice(
+        replace(profile),
+        capacity=disk.sectors,
+        serial=disk.serial.rstrip(b"\0"),
+        read_only=read_only,
+        queue_size=queue_size,
+        vectors=vectors,
+    )
+    bus = ModelBus(profile, device, disk)
+    return Scene(bus, bus.send, random.Random(seed), ModelControls(bus, device))
