@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ from tb.sequences import (
 from tb.sequences.scene import Scene
 from tests.unit.guest_on_model import model_scene
 
-ScenarioFunction = Callable[[Scene], Awaitable[None]]
+ScenarioFunction = Callable[[Scene], Coroutine[Any, Any, None]]
 
 SCENARIOS: tuple[ScenarioFunction, ...] = (
     config_space.identify,
