@@ -13,7 +13,7 @@ SharedMemory shared = {};
 
 namespace {
 bool wake_requested = false;
-constexpr uint32_t kAlign = 8;
+constexpr uint32_t kAlign = sizeof(RecordHeader);  // so that a filler at the end has room for its header
 
 uint32_t aligned(uint32_t size) { return (size + kAlign - 1) & ~(kAlign - 1); }
 }  // namespace

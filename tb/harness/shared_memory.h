@@ -37,7 +37,7 @@ enum RecordKind : uint32_t {
 };
 
 struct RecordHeader {
-  uint32_t size;  // bytes with this header, a multiple of 8
+  uint32_t size;  // bytes with this header, a multiple of 16 (of 8 in the rings that Python writes)
   uint32_t kind;
   uint64_t time_ns;  // simulation to Python: when; Python to pins: first clock at which it may start
 };
