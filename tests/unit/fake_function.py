@@ -82,7 +82,9 @@ class _Ring:
 
 def block_device(profile: Profile = VIRTIO_PCI_RTL, **options: int) -> BlockDevice:
     """A small disk; every caller gets his own."""
-    return BlockDevice(profile, capacity=CAPACITY, serial=b"FAKE-0001", queue_size=options.get("queue_size", 8))
+    return BlockDevice(
+        profile, capacity=CAPACITY, serial=b"FAKE-0001", queue_size=options.get("queue_size", 8)
+    )
 
 
 class FakeFunction:
@@ -322,7 +324,12 @@ class FakeFunction:
             raw = self.dma_read(layout.available_flags, 4)
             flags, index = int.from_bytes(raw[:2], "little"), int.from_bytes(raw[2:], "little")
         wanted = needs_interrupt(
-            features, flags=flags, used_event=event, new=ring.used, old=ring.checked, drained=index == ring.used
+            features,
+            flags=flags,
+            used_event=event,
+            new=ring.used,
+            old=ring.checked,
+            drained=index == ring.used,
         )
         ring.checked = ring.used
         if wanted:
@@ -373,16 +380,16 @@ class FakeFunction:
         place = self.layout.descriptor(index)
         self.put_descriptor(place, address, length, flags, following)
 
-    def put_descriptor(self, place: int, address: int, length: int, flags: int = 0, following: int = 0) -> None:
+    def put_descriptor(
+        self, place: int, address: int, length: int, flags: int = 0, following: int = 0
+    ) -> None:
         self.memory[place : place + 16] = b"".join((
             address.to_bytes(8, "little"), length.to_bytes(4, "little"),
             flags.to_bytes(2, "little"), following.to_bytes(2, "little"),
         ))  # fmt: skip
 
     def header(self, place: int, kind: int, sector: int) -> None:
-        self.memory[place : place + 16] = (
-            kind.to_bytes(4, "little") + bytes(4) + sector.to_bytes(8, "little")
-        )
+        self.memory[place : place + 16] = kind.to_bytes(4, "little") + bytes(4) + sector.to_bytes(8, "little")
 
     def make_available(self, *heads: int) -> None:
         layout = self.layout

@@ -70,6 +70,7 @@ class Accesses:
         self._reads_pending = reads_pending
         self._order = 0
         self._ids: tuple[int, ...] = (0,)
+        self._captured = 0
         self._status_errors = ErrorBits(_STATUS_ERRORS)
         self._device_errors = ErrorBits(_DEVICE_STATUS_ERRORS)
         self._device_control = model.profile.pcie_capability + 8 if model.profile.pcie_capability else None
@@ -87,6 +88,11 @@ class Accesses:
     def function_ids(self) -> tuple[int, ...]:
         """The ids the function may go by now: bus and device of the configuration requests."""
         return self._ids
+
+    def settle(self, order: int) -> None:
+        """Every access up to `order` is executed."""
+        if len(self._ids) > 1 and order >= self._captured:
+            self._ids = self._ids[-1:]
 
     def request(self, tlp: Tlp) -> None:
         """The function has accepted a request of the host."""
@@ -122,6 +128,7 @@ class Accesses:
         captured = tlp.target_id & 0xFFF8
         if captured != self._ids[-1]:
             self._ids = (self._ids[-1], captured)
+            self._captured = self._order
         if tlp.target_id & 7:
             self._unsupported(tlp)
         elif tlp.type is TlpType.CONFIG_READ:

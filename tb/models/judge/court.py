@@ -22,13 +22,15 @@ _DATA_RULES = {
 
 @dataclass(slots=True)
 class Court:
-    """Record, profile, device model and interrupts; `features` gives the features accepted now."""
+    """Record, profile, device model and interrupts; `features` gives the features accepted now,
+    `reads_outstanding` tells whether the host owes the function an answer."""
 
     record: Record
     profile: Profile
     device: DeviceModel
     interrupts: Interrupts
     features: Callable[[], int]
+    reads_outstanding: Callable[[], bool]
 
     def now(self) -> Court:
         """A court for one queue: what `freeze` does to it stays with that queue."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from tb.models.events import DeviceReset, Event, Notify, QueueMoved, QueueStopped
 from tb.models.judge.court import Court
@@ -15,10 +15,14 @@ _WHOLE = 0xF
 
 
 class Dma:
-    """The queues that are live, and those a reset has ended whose DMA may still appear (`retiring`)."""
+    """The queues that are live, and those a reset has ended whose DMA may still appear (`retiring`).
 
-    def __init__(self, court: Court) -> None:
+    `may_send`: bus master is on for certain, so that a queue at rest has a reason of its own.
+    """
+
+    def __init__(self, court: Court, may_send: Callable[[], bool]) -> None:
         self._court = court
+        self._may_send = may_send
         self.live: dict[int, JudgedQueue] = {}
         self._retiring: list[tuple[int, list[JudgedQueue]]] = []
         self.generation = 0
@@ -44,8 +48,11 @@ class Dma:
 
     def _notify(self, number: int) -> None:
         queue = self.live.get(number)
-        if queue is not None:
-            queue.kick()
+        if queue is None:
+            return
+        if self._may_send():
+            queue.at_rest()
+        queue.kick()
 
     def _moved(self, event: QueueMoved) -> None:
         size = self._court.device.queue_sizes[event.queue]
@@ -57,6 +64,10 @@ class Dma:
 
     def reset(self, order: int, features_before: int) -> None:
         """The guest has asked for a reset: until it completes the old queues may still be served."""
+        if self._may_send():
+            for queue in self.live.values():
+                queue.court.freeze(features_before)
+                queue.at_rest()
         self._retire(order, list(self.live.values()), features_before)
         self.live = {}
         self.generation += 1

@@ -12,9 +12,12 @@ from tb.models.profile import Profile
 from tb.pcie.tlp import MessageCode, Tlp
 
 # A cause takes effect inside the function within this time; nothing outside can hold it up.
-CAUSE_LATENCY_NS = 10_000
-# An interrupt that may leave must do so before this many other packets have.
-OVERDUE_PACKETS = 32
+CAUSE_LATENCY_NS = 5_000
+# An interrupt that must leave does so before this many other packets have, or, when none are sent, this time has
+# passed and a completion has left: completions do not pass posted packets, but a standing channel is no fault.
+OVERDUE_PACKETS = 8
+OVERDUE_NS = 50_000
+_NEVER = 1 << 62
 
 
 class Interrupts:
@@ -36,8 +39,11 @@ class Interrupts:
         self._line = False
         self._line_could_be: set[bool] = set()
         self._steps_since_line = False
-        self._changed_sent = 0
-        self._changed_ns = 0
+        self._sent = 0
+        self._changed_ns = self._changed_sent = 0
+        self._owed_ns: int | None = None
+        self._owed_sent = 0
+        self._look_ns = _NEVER
         self._addresses: set[int] = set()
         self._collect_addresses()
 
@@ -164,7 +170,7 @@ class Interrupts:
         for world in worlds.close():
             for vector in vectors:
                 if world.pending >> vector & 1 and allowed(worlds.state(world), vector):
-                    kept.add(world._replace(pending=world.pending & ~(1 << vector)))
+                    kept.add(_sent(world, vector))
         worlds.replace(kept)
         return bool(kept)
 
@@ -247,9 +253,39 @@ class Interrupts:
     # --- what is owed
 
     def _touch(self) -> None:
-        """Something the interrupts depend on has changed."""
-        self._changed_sent = self._record.sent
-        self._changed_ns = self._record.time_ns
+        """Something the interrupts depend on has changed: look at the debts again when causes have taken effect."""
+        self._changed_ns, self._changed_sent = self._record.time_ns, self._sent
+        self._look_ns = min((times[0] for times in self._times if times), default=self._record.time_ns)
+
+    def packet_sent(self) -> None:
+        """The function has sent a packet other than an interrupt: the clock by which one is overdue."""
+        self._sent += 1
+        if self._record.time_ns >= self._look_ns:
+            self._look()
+
+    def completion_sent(self) -> None:
+        """The function has sent a completion, which no interrupt due long since may follow."""
+        if self._record.time_ns >= self._look_ns:
+            self._look()
+            if self._owed_ns is not None and self._record.time_ns - self._owed_ns > OVERDUE_NS:
+                self._settle_debts()
+
+    def _look(self) -> None:
+        """Whether an interrupt is owed for certain, and since when."""
+        self._age()
+        worlds = self.worlds.close()
+        owing = sum(map(self._owes, worlds))
+        if owing < len(worlds):
+            self._owed_ns = None
+            self._look_ns = _NEVER if not owing and not any(self._times) else self._next_look()
+        elif self._owed_ns is None:
+            self._owed_ns, self._owed_sent = self._changed_ns, self._sent
+        elif self._sent - self._owed_sent > OVERDUE_PACKETS:
+            self._settle_debts()
+
+    def _next_look(self) -> int:
+        waiting = [times[0] for times in self._times if times]
+        return min(waiting) if waiting else self._record.time_ns + CAUSE_LATENCY_NS
 
     def _age(self) -> None:
         """Causes that have waited long enough have taken effect."""
@@ -257,18 +293,19 @@ class Interrupts:
         for source, times in enumerate(self._times):
             if times and times[0] <= now:
                 while times and times[0] <= now:
-                    times.popleft()
+                    self._changed_ns = max(self._changed_ns, times.popleft())
+                self._changed_sent = self._sent
                 self.worlds.all_fired(source, len(times))
 
     def _flush(self) -> None:
         """When nothing has changed for long, an interrupt that was free to leave has left."""
-        record = self._record
-        quiet = record.time_ns - self._changed_ns > CAUSE_LATENCY_NS
-        if quiet and record.sent - self._changed_sent > OVERDUE_PACKETS:
+        long_ago = self._record.time_ns - self._changed_ns > CAUSE_LATENCY_NS
+        if long_ago and self._sent - self._changed_sent > OVERDUE_PACKETS:
             self._settle_debts()
 
     def _settle_debts(self) -> None:
         worlds = self.worlds
+        self._owed_ns = None
         if worlds.keep(lambda world: not self._owes(world)):
             return
         self._accuse_debt(next(iter(worlds.set)))
@@ -293,7 +330,7 @@ class Interrupts:
 
     def _paid(self, world: World) -> World:
         for vector in self._owed_vectors(world):
-            world = world._replace(pending=world.pending & ~(1 << vector))
+            world = world._replace(pending=world.pending & ~(1 << vector), again=0)
         self._line = self._wanted(world)
         return world
 
@@ -326,6 +363,14 @@ _GATES: tuple[tuple[str, str, Callable[[Snapshot, int], bool]], ...] = (
 )
 
 
+def _sent(world: World, vector: int) -> World:
+    """The world after a message of `vector`."""
+    bit = 1 << vector
+    if world.again & bit:
+        return world._replace(again=world.again & ~bit)
+    return world._replace(pending=world.pending & ~bit)
+
+
 def _write_change(
     profile: Profile, before: Snapshot, after: Snapshot
 ) -> Callable[[World], tuple[World, ...]]:
@@ -344,7 +389,7 @@ def _write_change(
 
 def _reset(world: World) -> tuple[World, ...]:
     """VPCI-STAT-06, VPCI-STAT-08: ISR, line and pending bits are cleared, causes forgotten."""
-    return (World(world.step, 0, 0, 0, (0,) * len(world.unfired), world.read),)
+    return (World(world.step, 0, 0, 0, 0, (0,) * len(world.unfired), world.read),)
 
 
 def _drop_level(world: World) -> tuple[World, ...]:
@@ -373,4 +418,4 @@ def _forget_or_keep(world: World, vectors: int) -> tuple[World, ...]:
     """VPCI-INT-18: what is pending stays with the old vector or is dropped."""
     if not world.pending & vectors:
         return (world,)
-    return world, world._replace(pending=world.pending & ~vectors)
+    return world, world._replace(pending=world.pending & ~vectors, again=world.again & ~vectors)

@@ -67,12 +67,19 @@ class Judge:
             lambda: bool(self._requests.outstanding),
         )
         self._requests.function_ids = lambda: self._accesses.function_ids
-        court = Court(record, profile, device, self._interrupts, lambda: self._model.registers.features)
-        self._dma = Dma(court)
+        court = Court(
+            record,
+            profile,
+            device,
+            self._interrupts,
+            lambda: self._model.registers.features,
+            lambda: bool(self._requests.outstanding),
+        )
+        self._dma = Dma(court, lambda: all(state.bus_master for state in self._snapshots.states))
         self._disk = Disk(record, self._dma.all_queues)
         self._handlers = {
             Channel.RX_REQ: self._accesses.request,
-            Channel.TX_CPL: self._completions.completion,
+            Channel.TX_CPL: self._completed,
             Channel.TX_REQ: self._sent,
             Channel.RX_CPL: self._answered,
         }
@@ -184,12 +191,12 @@ class Judge:
     def _sent(self, tlp: Tlp) -> None:
         """A packet the function sent on `tx_req`."""
         record = self._record
-        record.sent += 1
         if not self._requests.form(tlp):
             return
         kind = tlp.type
         if kind is _READ:
             record.dma_scored += 1
+            self._interrupts.packet_sent()
             self._requests.memory(tlp)
             self._requests.read(tlp, self._dma.read(tlp))
         elif kind is not _WRITE:
@@ -198,8 +205,14 @@ class Judge:
             self._interrupts.message(tlp)
         else:
             record.dma_scored += 1
+            self._interrupts.packet_sent()
             self._requests.memory(tlp)
             self._dma.write(tlp)
+
+    def _completed(self, tlp: Tlp) -> None:
+        """A completion the function sent."""
+        self._interrupts.completion_sent()
+        self._completions.completion(tlp)
 
     def _answered(self, tlp: Tlp) -> None:
         """A completion the function got."""
@@ -215,6 +228,7 @@ class Judge:
     def _settle(self, order: int) -> None:
         """Every access up to `order` is executed."""
         self._snapshots.settle(order)
+        self._accesses.settle(order)
         self._interrupts.settle(order)
         self._dma.settle(order)
 

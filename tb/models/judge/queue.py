@@ -11,6 +11,8 @@ from tb.models.virtqueue import ChainError, RingLayout, walk_chain
 
 # Reads that a pipelined engine may have under way when it learns that the queue must stop.
 _READS_UNDER_WAY = 8
+# A queue without a packet for this time, which waits for nobody, has come to rest.
+QUIET_NS = 50_000
 # A function may go round in a loop until it has counted more descriptors than any chain can have.
 _LOOP_READS = 70_000
 
@@ -33,6 +35,7 @@ class JudgedQueue:
         "finished_heads",
         "generation",
         "kicked",
+        "last_dma_ns",
         "layout",
         "number",
         "refusal",
@@ -46,6 +49,7 @@ class JudgedQueue:
         self.layout = layout
         self.generation = generation
         self.kicked = False
+        self.last_dma_ns = 0
         self.stopped = ""
         self.excused = False
         self.chains: list[JudgedChain] = []
@@ -72,6 +76,16 @@ class JudgedQueue:
         self.kicked = True
         self.available.owes_look = True
 
+    def at_rest(self) -> None:
+        """When the queue has stood still for long and waits for nobody: report what it should have done."""
+        court = self.court
+        if court.record.time_ns - self.last_dma_ns < QUIET_NS or court.reads_outstanding():
+            return
+        if any(chain.waits_for_media for chain in self.chains):
+            return
+        self.end_of_test()
+        self.last_dma_ns = court.record.time_ns
+
     # --- DMA reads
 
     def read(self, address: int, count: int) -> Deliver | None:
@@ -87,6 +101,7 @@ class JudgedQueue:
         if self.stopped and not self._still_under_way():
             self.refuse(self._stop_rule, f"reads on although the queue must stop: {self.stopped}")
             return None
+        self.last_dma_ns = self.court.record.time_ns
         return deliver
 
     def _still_under_way(self) -> bool:
@@ -213,6 +228,7 @@ class JudgedQueue:
                 return True
         layout = self.layout
         if layout.used <= address < layout.end:
+            self.last_dma_ns = self.court.record.time_ns
             return self.used.write(address, data)
         self._refuse_write(address)
         return False

@@ -11,8 +11,7 @@ from tb.pcie.tlp import Tlp
 class Record:
     """Shared by every judge of one function.
 
-    `time_ns` and `tlp` are those of the fact being judged; `sent` counts the packets the function has sent on
-    `tx_req`, the clock by which an interrupt can be called overdue.
+    `time_ns` and `tlp` are those of the fact being judged.
     """
 
     __slots__ = (
@@ -21,7 +20,6 @@ class Record:
         "interrupts_scored",
         "mismatches",
         "on_verdict",
-        "sent",
         "time_ns",
         "tlp",
     )
@@ -30,7 +28,6 @@ class Record:
         self.on_verdict = on_verdict
         self.time_ns = 0
         self.tlp: Tlp | None = None
-        self.sent = 0
         self.accesses_scored = 0
         self.dma_scored = 0
         self.interrupts_scored = 0

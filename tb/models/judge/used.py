@@ -250,6 +250,10 @@ class UsedRing:
                 "VRING-INT-04",
                 "the function published used elements and did not read whether the guest wants an interrupt",
             )
+        self.check_event()
+
+    def check_event(self) -> None:
+        """At rest, avail_event must ask for the next kick (VRING-KICK-05, VRING-AV-09)."""
         if not self._queue.court.event_idx:
             return
         if self.publishes and self.event != self._queue.available.told:

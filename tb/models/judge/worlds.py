@@ -23,7 +23,8 @@ class World(NamedTuple):
     """One possible state.
 
     `step`: how many of the known steps (effects of accesses) are executed; `isr`: the register; `level`: the
-    INTx cause before Interrupt Disable; `pending`: a bit per vector; `unfired`: per source the causes that
+    INTx cause before Interrupt Disable; `pending`: a bit per vector; `again`: the vectors whose message
+    is under way and will be followed by one more; `unfired`: per source the causes that
     the function has learnt of and not acted on yet; `read`: the values that executed but not completed reads
     will return.
     """
@@ -32,6 +33,7 @@ class World(NamedTuple):
     isr: int
     level: int
     pending: int
+    again: int
     unfired: tuple[int, ...]
     read: tuple[tuple[int, int], ...] = ()
 
@@ -60,7 +62,7 @@ class Worlds:
         self._steps: list[Step] = []
         self._states: list[Snapshot] = [first]  # _states[k - base]: registers after k steps
         self._nothing = (0,) * sources
-        self.set: set[World] = {World(0, 0, 0, 0, self._nothing)}
+        self.set: set[World] = {World(0, 0, 0, 0, 0, self._nothing)}
         self._closed = True
 
     # --- what may happen unseen
@@ -99,34 +101,41 @@ class Worlds:
             if world.unfired == self._nothing:
                 continue
             for source, count in enumerate(world.unfired):
-                if count:
-                    fired = self._fire(world, state, source)
+                if not count:
+                    continue
+                for fired in self._fire(world, state, source):
                     if fired not in reached:
                         reached.add(fired)
                         frontier.append(fired)
         return reached
 
-    def _fire(self, world: World, state: Snapshot, source: int) -> World:
-        """A cause of `source` takes effect."""
+    def _fire(self, world: World, state: Snapshot, source: int) -> tuple[World, ...]:
+        """A cause of `source` takes effect; the worlds that may follow."""
         profile = self._profile
-        isr, level, pending = world.isr, world.level, world.pending
-        unfired = list(world.unfired)
-        unfired[source] -= 1
+        counts = list(world.unfired)
+        counts[source] -= 1
+        fired = world._replace(unfired=tuple(counts))
         is_config = source == self._sources - 1
         if is_config and profile.config_interrupt == "driver_ok" and not state.driver_ok:
-            return world._replace(unfired=tuple(unfired))
+            return (fired,)
         bits = profile.isr_config_change if is_config else ISR_QUEUE
         if not state.msix_enable:
-            isr |= bits
-            level = 1
-        else:
-            if profile.isr_config_under_msix if is_config else profile.isr_queue_under_msix:
-                isr |= bits
-            vector = state.config_vector if is_config else state.vectors[source]
-            if vector != NO_VECTOR and vector < len(state.entries):
-                held = state.bus_master or profile.msix_pending_without_bus_master == "pending"
-                pending |= 1 << vector if held else 0
-        return World(world.step, isr, level, pending, tuple(unfired), world.read)
+            return (fired._replace(isr=world.isr | bits, level=1),)
+        if profile.isr_config_under_msix if is_config else profile.isr_queue_under_msix:
+            fired = fired._replace(isr=world.isr | bits)
+        return self._pend(fired, state, state.config_vector if is_config else state.vectors[source])
+
+    def _pend(self, world: World, state: Snapshot, vector: int) -> tuple[World, ...]:
+        """A message of `vector` becomes due. When one is due already the two are sent as one, or as two if the first
+        stands at the pins by now."""
+        if vector == NO_VECTOR or vector >= len(state.entries):
+            return (world,)
+        if not state.bus_master and self._profile.msix_pending_without_bus_master == "lost":
+            return (world,)
+        bit = 1 << vector
+        if not world.pending & bit:
+            return (world._replace(pending=world.pending | bit),)
+        return (world, world._replace(again=world.again | bit)) if state.sends(vector) else (world,)
 
     # --- facts that add possibilities
 
