@@ -32,8 +32,15 @@ class IntxAsserted:
 Interrupt = Msi | IntxAsserted
 
 
+class NoMemoryError(Exception):
+    """An access to addresses where the guest has no memory. The text is a sentence."""
+
+
 class HostMemory(Protocol):
-    """Guest RAM as both the guest and the function's DMA see it. Addresses and lengths in bytes."""
+    """Guest RAM as both the guest and the function's DMA see it. Addresses and lengths in bytes.
+
+    Memory with holes raises NoMemoryError for an access that touches one.
+    """
 
     def read(self, address: int, length: int) -> bytes: ...
 

@@ -1,7 +1,4 @@
-"""`python -m tb.guest_vm`: provision, or run a real guest against the golden model.
-
-The RTL as the target is run by the project's own command (`make guest`), which knows how to simulate.
-"""
+"""`python -m tb.guest_vm`: provision, or run a real guest against the RTL or the golden model."""
 
 from __future__ import annotations
 
@@ -13,8 +10,9 @@ from pathlib import Path
 from tb.guest_vm.errors import GuestVmError, MirrorError
 from tb.guest_vm.provision import provision
 from tb.guest_vm.report import table
-from tb.guest_vm.runner import GUESTS, ROOT, Request, model_server, run
+from tb.guest_vm.runner import GUESTS, ROOT, Request, ServerMaker, model_server, run
 from tb.guest_vm.say import say
+from tb.guest_vm.supervisor import Limits
 from tb.vfio_user.interrupts import InterruptMode
 
 UNREACHABLE = 3
@@ -43,15 +41,18 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(required=True)
     fetch = verbs.add_parser("provision", help="fetch QEMU, kernel and tools once")
     fetch.set_defaults(verb=_provision)
-    serve = verbs.add_parser("serve-model", help="offer the golden model (started by `model`)")
+    serve = verbs.add_parser("serve-model", help="offer the golden model (started by `run`)")
     serve.set_defaults(verb=_serve_model)
-    model = verbs.add_parser("model", help="run a guest against the golden model")
-    model.add_argument("--guest", choices=sorted(GUESTS), default="linux")
-    model.add_argument("--intr", choices=[mode.value for mode in InterruptMode], default="function")
-    model.add_argument("--seed", type=int, default=1)
-    model.add_argument("--no-compare", action="store_true")
-    model.add_argument("--folder", type=Path, default=ROOT / "sim_build" / "results" / "guest-model")
-    model.set_defaults(verb=_model)
+    boot = verbs.add_parser("run", help="run a guest")
+    boot.add_argument("--guest", choices=sorted(GUESTS), default="linux")
+    boot.add_argument("--target", choices=("rtl", "model"), default="rtl")
+    boot.add_argument("--intr", choices=[mode.value for mode in InterruptMode], default="function")
+    boot.add_argument("--seed", type=int, default=1)
+    boot.add_argument("--waves", action="store_true", help="record (the RTL only)")
+    boot.add_argument("--no-compare", action="store_true", help="leave out the run with QEMU's own disk")
+    boot.add_argument("--limit", type=float, default=Limits().run_s, help="seconds the guest may take")
+    boot.add_argument("--folder", type=Path, help="where images, logs and results go (emptied first)")
+    boot.set_defaults(verb=_run)
     return parser
 
 
@@ -61,18 +62,29 @@ def _provision(_chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _model(chosen: argparse.Namespace) -> int:
+def _run(chosen: argparse.Namespace) -> int:
+    name = f"{chosen.guest}-{chosen.intr}-{chosen.target}"
     request = Request(
-        chosen.folder,
+        chosen.folder or ROOT / "sim_build" / "runs" / "guest" / name,
         chosen.guest,
-        "model",
+        chosen.target,
         InterruptMode(chosen.intr),
         chosen.seed,
         compare=not chosen.no_compare,
+        limits=Limits(run_s=chosen.limit),
     )
-    outcome = run(request, model_server)
+    provision(request.provisioned)
+    outcome = run(request, _server(chosen))
     sys.stdout.write(table(outcome) + "\n")
     return 0 if outcome.passed else 1
+
+
+def _server(chosen: argparse.Namespace) -> ServerMaker:
+    if chosen.target == "model":
+        return model_server
+    from tb.guest_vm.rtl_server import rtl_server  # needs the project's environment, the model does not
+
+    return rtl_server(seed=chosen.seed, waves=chosen.waves)
 
 
 def _serve_model(_chosen: argparse.Namespace) -> int:

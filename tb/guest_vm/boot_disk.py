@@ -19,7 +19,7 @@ _LOAD_ADDRESS = 0x7C00
 
 @dataclass(slots=True, frozen=True)
 class BootPlan:
-    """[first, first + count) is read, `step` sectors at a time, and its complement written from `target` on."""
+    """[first, first + count) is read, `step` sectors at a time, its complement written from `target` on."""
 
     first: int = 1
     count: int = 64

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from tb.guest.host_bus import NoMemoryError
 from tb.vfio_user.protocol import Region
 
 
-class DmaError(Exception):
+class DmaError(NoMemoryError):
     """A DMA that cannot be made: outside the guest's memory, forbidden, out of reach. The text says which."""
 
 

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from pyuvm import uvm_driver
 
 from tb.agents.completer.answers import read_completions, spoilt_completions
 from tb.agents.completer.config import CompleterConfig
 from tb.agents.completer.item import UNANSWERED, FaultItem
-from tb.guest.host_bus import MSI_WINDOW
+from tb.guest.host_bus import MSI_WINDOW, NoMemoryError
 from tb.harness.link import Observation
-from tb.pcie.tlp import Channel, Tlp, TlpType, completion_for, enabled_bytes, requested_bytes
+from tb.pcie.tlp import (
+    Channel,
+    CompletionStatus,
+    Tlp,
+    TlpType,
+    completion_for,
+    enabled_bytes,
+    requested_bytes,
+)
 
 
 class CompleterDriver(uvm_driver):
@@ -44,6 +54,10 @@ class CompleterDriver(uvm_driver):
         """Store the enabled bytes; a poisoned write stores nothing, a message is no memory."""
         if tlp.poisoned or tlp.address in MSI_WINDOW:
             return
+        with contextlib.suppress(NoMemoryError):  # no memory there: a posted write is lost
+            self._store(tlp)
+
+    def _store(self, tlp: Tlp) -> None:
         address, length = requested_bytes(tlp)
         lead = address - tlp.address
         if tlp.length > 2 or _solid(tlp.first_be, tlp.last_be, tlp.length):
@@ -55,12 +69,20 @@ class CompleterDriver(uvm_driver):
     def _read(self, tlp: Tlp) -> None:
         item = next((fault for fault in self._faults if fault.takes(tlp)), None)
         if item is None:
-            self._send(read_completions(tlp, self.config), 0)
+            self._send(self._answer(tlp), 0)
             return
         if item.fault in UNANSWERED:
             self.config.on_unanswered(tlp.tag)
         self._send(spoilt_completions(tlp, self.config, item), item.delay)
         self._faults = [fault for fault in self._faults if not fault.spent]
+
+    def _answer(self, tlp: Tlp) -> list[Tlp]:
+        """What the memory holds; where it says that there is none, an unsupported request."""
+        try:
+            return read_completions(tlp, self.config)
+        except NoMemoryError:
+            status = CompletionStatus.UNSUPPORTED_REQUEST
+            return [completion_for(tlp, status=status, completer_id=self.config.completer_id)]
 
     def _send(self, completions: list[Tlp], extra_delay: int) -> None:
         """Queue the parts of one answer, each with the clock from which it may go."""

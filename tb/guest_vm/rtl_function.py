@@ -1,0 +1,99 @@
+"""The simulated RTL as a function for the vfio-user server: accesses through the pins, DMA into the guest.
+
+Everything crosses the pins as packets, so the scoreboard sees it. Guest memory is whatever the client has
+mapped at the moment; what strays outside it is an unsupported request, as it would be on a host.
+"""
+
+from __future__ import annotations
+
+from tb.agents.interrupt.item import InterruptSeen
+from tb.function_env import FunctionEnv
+from tb.targets.rtl import RtlBus
+from tb.vfio_user.function import DmaError, FunctionShape, HostSide
+from tb.vfio_user.protocol import Region
+
+ADVANCE_NS = 1_000
+"""Simulated time between two looks at the socket while the function works."""
+QUIET_NS = 3_000
+"""The function is idle when nothing has passed the pins for so long (longer than its longest silent work)."""
+
+
+class GuestRam:
+    """Implements `HostMemory` over the memory of a client that comes and goes."""
+
+    def __init__(self) -> None:
+        self.host: HostSide | None = None
+
+    def read(self, address: int, length: int) -> bytes:
+        return self._memory().memory.read(address, length)
+
+    def write(self, address: int, data: bytes) -> None:
+        self._memory().memory.write(address, data)
+
+    def allocate(self, length: int, align: int = 16) -> int:
+        """Nothing on this side allocates the guest's memory."""
+        raise DmaError(f"{length} bytes of the guest's memory cannot be allocated from outside")
+
+    def _memory(self) -> HostSide:
+        if self.host is None:
+            raise DmaError("there is no guest whose memory could be reached")
+        return self.host
+
+
+class RtlFunction:
+    """Implements `Function` over a bus into the simulation."""
+
+    def __init__(self, bus: RtlBus, env: FunctionEnv, ram: GuestRam, shape: FunctionShape) -> None:
+        self._bus = bus
+        self._env = env
+        self._ram = ram
+        self._shape = shape
+        self._seen = 0
+        self._active_ns = 0
+        self._reads = {Region.CONFIG: bus.config_read, Region.BAR0: bus.io_read, Region.BAR1: bus.mem_read}
+        self._writes = {
+            Region.CONFIG: bus.config_write,
+            Region.BAR0: bus.io_write,
+            Region.BAR1: bus.mem_write,
+        }
+
+    @property
+    def shape(self) -> FunctionShape:
+        return self._shape
+
+    def attach(self, host: HostSide | None) -> None:
+        self._ram.host = host
+
+    def interrupt(self, seen: InterruptSeen) -> None:
+        """An interrupt from the pins, on its way up."""
+        host = self._ram.host
+        if host is None:
+            return
+        if seen.message is not None:
+            host.interrupt_message(seen.message.address, seen.message.data)
+        else:
+            host.interrupt_line(seen.asserted)
+
+    async def read(self, region: int, offset: int, size: int) -> int:
+        value = await self._reads[Region(region)](offset, size)
+        self._active_ns = self._bus.now_ns
+        return value
+
+    async def write(self, region: int, offset: int, size: int, value: int) -> None:
+        await self._writes[Region(region)](offset, size, value)
+        self._active_ns = self._bus.now_ns
+
+    async def reset(self) -> None:
+        await self._env.cold_reset()
+        self._bus.forget_bars()
+        self._active_ns = self._bus.now_ns
+
+    def busy(self) -> bool:
+        return self._bus.now_ns - self._active_ns < QUIET_NS
+
+    async def advance(self) -> None:
+        await self._bus.delay(ADVANCE_NS)
+        seen = self._env.link.memory.observed_bytes
+        if seen != self._seen:
+            self._seen = seen
+            self._active_ns = self._bus.now_ns

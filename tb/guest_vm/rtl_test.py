@@ -1,0 +1,80 @@
+"""The simulation that a real guest drives: a test whose scenario is whatever the guest does.
+
+It lies here and not among the tests because it needs a guest: `make guest` starts both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pyuvm
+from pyuvm import uvm_subscriber
+
+from tb.agents.interrupt.item import InterruptSeen
+from tb.block_setup import block_config
+from tb.config import EnvConfig
+from tb.env import FunctionTest
+from tb.flow.options import SimOptions
+from tb.function_env import CLOCK_NS
+from tb.guest_vm.file_disk import FileDisk
+from tb.guest_vm.rtl_function import GuestRam, RtlFunction
+from tb.guest_vm.server_options import ServerOptions, ServerResults
+from tb.guest_vm.serving import offer
+from tb.models.config_space import BAR1_SIZE, SIZE, bar0_size
+from tb.targets.rtl import RtlBus
+from tb.vfio_user.function import FunctionShape
+from tb.vfio_user.protocol import Region
+
+
+class InterruptWire(uvm_subscriber):
+    """Hands the interrupts that the monitor finds to the function's host side."""
+
+    function: RtlFunction | None = None
+
+    def write(self, seen: InterruptSeen) -> None:
+        if self.function is not None:
+            self.function.interrupt(seen)
+
+
+@pyuvm.test()
+class RealGuest(FunctionTest):
+    """A virtual machine's guest drives the function over vfio-user, and everything is scored."""
+
+    def configure(self, options: SimOptions) -> EnvConfig:
+        self.guest = ServerOptions.from_environment()
+        self.disk = FileDisk(Path(self.guest.disk))
+        self.ram = GuestRam()
+        self.served = ServerResults(ending="the guest was never served")
+        return replace(block_config(replace(options, disk=self.guest.disk)), memory=self.ram, disk=self.disk)
+
+    def build_phase(self) -> None:
+        super().build_phase()
+        self.wire = InterruptWire.create("wire", self)
+
+    def connect_phase(self) -> None:
+        self.env.interrupt.monitor.ap.connect(self.wire.analysis_export)
+
+    async def scenario(self, bus: RtlBus) -> None:
+        config = self.config
+        regions: dict[int, int] = {
+            Region.BAR0: bar0_size(config.profile, config.device),
+            Region.BAR1: BAR1_SIZE,
+            Region.CONFIG: SIZE,
+        }
+        shape = FunctionShape(regions, vectors=config.device.vectors)
+        function = RtlFunction(bus, self.env, self.ram, shape)
+        self.wire.function = function
+        self.served = await offer(function, self.disk, self.guest)
+
+    def write_counters(self) -> None:
+        super().write_counters()
+        board, served = self.env.scoreboard, self.served
+        counts = board.counts
+        served.accesses_scored = counts["accesses_scored"]
+        served.dma_scored = counts["dma_scored"]
+        served.interrupts_scored = counts["interrupts_scored"]
+        served.mismatches = counts["mismatches"]
+        served.verdicts = [str(verdict) for verdict in board.verdicts[:20]]
+        served.clocks = self.env.link.memory.time_ns // CLOCK_NS
+        served.save(Path(self.guest.results))
