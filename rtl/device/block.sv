@@ -91,7 +91,7 @@ module block
   } state_e;
 
   state_e       state_q, state_d;
-  logic         op_sent_q, op_sent_d;      // the state's operation has been handed to the engine
+  logic         op_sent_q, op_sent_d;      // this state's operation has been handed to the engine
   logic         lost_q, lost_d;            // a write's data could not be gathered
   logic         drained_q, drained_d;      // the last beat of read data has come
   logic [127:0] header_q, header_d;
@@ -228,8 +228,7 @@ module block
 
   // Registers of the data path.
   always_comb begin
-    op_sent_d = (op_sent_q | (op_valid_o & op_ready_i)) & ~op_done_i;
-    if (state_q == StIdle) op_sent_d = 1'b0;
+    op_sent_d = (state_d == state_q) & (op_sent_q | (op_valid_o & op_ready_i));
 
     header_d = header_q;
     if ((state_q == StHeader) & gather_valid_i) begin
