@@ -7,7 +7,8 @@ INTx is ``intx_line``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from tb.models.devices.base import (
@@ -103,6 +104,7 @@ class Actor:
         ]
         self._supply = [q for q in range(len(self.rings)) if self.device.is_supply(q)]
         self._waiting: set[int] = set()  # notified while the function may not do DMA
+        self._unflushed = False  # something was written that no flush has followed
         self._started = False  # all queues have been looked into since DRIVER_OK was set
 
     def _write_message(self, address: int, data: int) -> None:
@@ -251,8 +253,7 @@ class Actor:
                 ring.set_kicks(True)
             if self.function.broken or ring.stopped or not quiet or ring.empty() or self.function.halted:
                 break
-        for service in unfinished:
-            self._finish(queue, service)
+        self._finish_all(queue, unfinished)
         if self.profile.avail_event == "after_drain" and not ring.stopped:
             ring.set_kicks(True)
         if self.device.interrupts_anyway(queue):
@@ -267,7 +268,35 @@ class Actor:
             if service.run(until_media=self.profile.requests_overlap):
                 self._finish(queue, service)
             else:
+                service.idle = self._is_idle(service)
                 unfinished.append(service)
+
+    def _is_idle(self, service: _Service) -> bool:
+        """Whether the media operation that ``service`` waits for is a flush with nothing to do."""
+        if isinstance(service.operation, MediaWrite):
+            self._unflushed = self.device.writeback
+        elif isinstance(service.operation, MediaFlush):
+            idle, self._unflushed = not self._unflushed, False
+            return idle
+        return False
+
+    def _finish_all(self, queue: int, services: list[_Service]) -> None:
+        """Requests that waited side by side: the data of all, then one completion after the other."""
+        ordered = self._in_completion_order(services)
+        for service in ordered:
+            service.run(until_media=False)
+            assert service.effects is not None
+            *data, status = service.effects.writes
+            self._scatter_all(service.chain, data)
+            service.effects = replace(service.effects, writes=(status,))
+        for service in ordered:
+            self._finish(queue, service)
+
+    def _in_completion_order(self, services: list[_Service]) -> list[_Service]:
+        if self.profile.idle_flushes == "in_order":
+            return services
+        idle = [service for service in services if service.idle]
+        return idle[::-1] + [service for service in services if not service.idle]
 
     def _finish(self, queue: int, service: _Service) -> None:
         """Bring a service to its end and publish what it did."""
@@ -279,8 +308,7 @@ class Actor:
         ring = self.rings[queue]
         served = [(chain, effects), *effects.also]
         for each, its in served:
-            for offset, data in its.writes:
-                self._scatter(each.writable, offset, data)
+            self._scatter_all(each, its.writes)
         if effects.disposal == "returned":
             ring.unpop()
         if self.function.broken or self.function.halted:
@@ -292,6 +320,10 @@ class Actor:
             ring.push(*used)
         if not self.device.interrupts_anyway(queue):
             self._signal(queue)
+
+    def _scatter_all(self, chain: Chain, writes: Sequence[tuple[int, bytes]]) -> None:
+        for offset, data in writes:
+            self._scatter(chain.writable, offset, data)
 
     def _scatter(self, segments: tuple[Segment, ...], offset: int, data: bytes) -> None:
         """Write ``data`` at ``offset`` of the stream that ``segments`` make up; what does not fit is cut."""
@@ -336,14 +368,19 @@ class Actor:
         device, ring = self.device, self.rings[queue]
         stock = device.drain_style(queue) is Drain.STOCK
         function = self.function
+        if function.broken or function.halted or ring.stopped:
+            device.offered(queue, 0)
+            return
         try:
-            while device.wants(queue) and not (function.broken or function.halted or ring.stopped):
+            while device.wants(queue) and not function.broken:
                 if not self._offer(queue, ring):
                     if stock:
                         ring.set_kicks(True)
                     return
                 if stock:
                     ring.set_kicks(False)
+                if device.declines(queue):
+                    continue
                 chain = self._pop(queue)
                 if chain is None:
                     return
@@ -373,13 +410,14 @@ class Actor:
 class _Service:
     """One chain being served: runs the device's generator and answers its operations."""
 
-    __slots__ = ("_actor", "_operation", "_queue", "_serve", "chain", "effects")
+    __slots__ = ("_actor", "_queue", "_serve", "chain", "effects", "idle", "operation")
 
     def __init__(self, actor: Actor, queue: int, chain: Chain) -> None:
         self._actor = actor
         self._queue = queue
         self._serve: Serve = actor.device.serve(queue, chain)
-        self._operation: Operation | None = None
+        self.operation: Operation | None = None
+        self.idle = False
         self.chain = chain
         self.effects: Effects | None = None
 
@@ -388,10 +426,10 @@ class _Service:
         if self.effects is not None:
             return True
         try:
-            if self._operation is None:
-                self._operation = next(self._serve)
-            while not (until_media and isinstance(self._operation, MediaRead | MediaWrite | MediaFlush)):
-                self._operation = self._serve.send(self._answer(self._operation))
+            if self.operation is None:
+                self.operation = next(self._serve)
+            while not (until_media and isinstance(self.operation, MediaRead | MediaWrite | MediaFlush)):
+                self.operation = self._serve.send(self._answer(self.operation))
         except StopIteration as done:
             self.effects = done.value
             return True

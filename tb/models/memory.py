@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mmap import mmap
 from typing import Protocol
 
 
@@ -16,17 +17,20 @@ class Memory(Protocol):
 
 
 class Ram:
-    """RAM in ``regions`` of (first address, length in bytes), which do not overlap."""
+    """RAM in ``regions`` of (first address, length in bytes), which do not overlap.
+
+    Anonymous mappings hold it: pages that nobody touches cost nothing.
+    """
 
     __slots__ = ("_regions",)
 
     def __init__(self, regions: tuple[tuple[int, int], ...]) -> None:
-        self._regions = tuple((base, base + length, bytearray(length)) for base, length in regions)
+        self._regions = tuple((base, base + length, mmap(-1, length)) for base, length in regions)
 
     def read(self, address: int, length: int) -> bytes:
         for base, end, content in self._regions:
             if base <= address and address + length <= end:
-                return bytes(content[address - base : address - base + length])
+                return content[address - base : address - base + length]
         return self._read_across(address, length)
 
     def _read_across(self, address: int, length: int) -> bytes:

@@ -142,6 +142,9 @@ class Profile:
         "VRING-US-06",
         "whether requests wait for the media side by side, so that a bad chain voids earlier ones",
     )
+    idle_flushes: Literal["in_order", "reversed"] = _choice(
+        "VRING-US-06", "order in which the flushes of one batch complete when nothing was written before"
+    )
     waits_for_driver_ok: tuple[str, ...] = _choice(
         "VPCI-STAT-11", "devices whose data queues are not served before DRIVER_OK"
     )
@@ -176,6 +179,27 @@ class Profile:
     block_used_length: Literal["written_prefix", "whole_buffer"] = _choice(
         "VRING-US-04", "used length of a block request: bytes really written first, or all writable ones"
     )
+
+    # --- net
+    net_features: int = _choice("VNET-02", "network feature bits offered")
+    net_config_length: int = _choice("VNET-04", "bytes of network configuration")
+    net_header_follows: Literal["features", "last_feature_write"] = _choice(
+        "VNET-06", "whether the header length falls back to 10 bytes with reset, or at the next feature write"
+    )
+    net_short_frame: Literal["stop", "drop"] = _choice(
+        "VNET-11", "what a transmit request does that ends with its header"
+    )
+
+    # --- console
+    console_features: int = _choice("VCON-02", "console feature bits offered")
+    console_config_length: int = _choice("VCON-03", "bytes of console configuration")
+    console_interrupts_anyway: bool = _choice(
+        "VRING-AV-07", "whether notifying an output queue interrupts even when nothing was there"
+    )
+
+    # --- balloon
+    balloon_features: int = _choice("VBAL-02", "balloon feature bits offered")
+    balloon_config_length: int = _choice("VBAL-04", "bytes of balloon configuration")
 
     @classmethod
     def from_toml(cls, path: Path) -> Profile:

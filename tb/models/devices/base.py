@@ -16,7 +16,6 @@ from typing import Literal, Self
 from tb.models.profile import Profile
 from tb.models.virtqueue import Chain
 
-
 STATUS_DRIVER_OK = 4
 
 
@@ -103,8 +102,9 @@ Result = bytes | MediaResult | Chain | None
 class Effects:
     """What serving a chain does to guest memory.
 
-    ``writes``: (offset in the chain's writable stream, bytes), in any order; ``used_length``: the used
-    element's length; ``also``: further chains of the same queue, published with the same used index.
+    ``writes``: (offset in the chain's writable stream, bytes), of which the last completes the request (its
+    status) and the others may come in any order; ``used_length``: the used element's length;
+    ``also``: further chains of the same queue, published with the same used index.
     ``disposal``: the chain itself is used, or returned to the available ring, or held back by the device.
     """
 
@@ -134,6 +134,7 @@ class DeviceModel:
         host_features: the 32 feature bits offered.
         vectors: MSI-X table entries, 0 for a function without MSI-X.
         config_length: bytes of device configuration; reads past it give ones (VPCI-REG-14).
+        writeback: the media may hold writes back until a flush.
     """
 
     type: DeviceType
@@ -141,6 +142,7 @@ class DeviceModel:
     host_features: int
     vectors: int
     config_length: int = 0
+    writeback: bool = False
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
@@ -233,6 +235,10 @@ class DeviceModel:
     def offered(self, queue: int, available: int) -> bool:
         """Of a supply queue: there is room (``room`` bytes counted, else 1). False: not enough to begin."""
         return True
+
+    def declines(self, queue: int) -> bool:
+        """Of a supply queue with room: True when what was to be said is dropped instead."""
+        return False
 
     def drain_style(self, queue: int) -> Drain:
         """How ``queue`` is drained, where the profile's ``used_flags`` lets it show."""

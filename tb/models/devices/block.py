@@ -6,6 +6,7 @@ from collections.abc import Generator
 from struct import Struct
 
 from tb.models.devices.base import (
+    STATUS_DRIVER_OK,
     DeviceModel,
     DeviceType,
     Drain,
@@ -45,7 +46,6 @@ STATUS_OK = 0
 STATUS_IOERR = 1
 STATUS_UNSUPP = 2
 
-_STATUS_DRIVER_OK = 4
 _HEADER = Struct("<IIQ")
 _RANGE = Struct("<QII")
 _RANGE_UNMAP = 1
@@ -106,7 +106,7 @@ class BlockDevice(DeviceModel):
             self.profile.block_seg_max,
             *self._geometry,
             SECTOR,
-            *(0, 0, 1, 0),
+            *(0, 0, 0, 0),
             self.writeback,
             0,
             len(self.queue_sizes),
@@ -121,7 +121,7 @@ class BlockDevice(DeviceModel):
     def status_written(self, status: int) -> None:
         """DRIVER_OK without CONFIG_WCE settles the cache mode by FLUSH (VBLK-05)."""
         super().status_written(status)
-        if status & _STATUS_DRIVER_OK and not self.features >> F_CONFIG_WCE & 1:
+        if status & STATUS_DRIVER_OK and not self.features >> F_CONFIG_WCE & 1:
             self.writeback = bool(self.features >> F_FLUSH & 1)
             self._config = None
 

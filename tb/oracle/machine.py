@@ -1,0 +1,220 @@
+"""The machine that traces were recorded on: which device, which media, how much memory.
+
+A trace's header holds the options the device was started with; ``Machine`` builds the same from the models.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from struct import Struct
+
+from tb.models.actor import Actor, MediaOperation
+from tb.models.devices.balloon import BalloonDevice
+from tb.models.devices.base import (
+    DeviceModel,
+    MediaFlush,
+    MediaRead,
+    MediaRelease,
+    MediaResult,
+    MediaSend,
+    MediaTake,
+    MediaWrite,
+)
+from tb.models.devices.block import SECTOR, BlockDevice
+from tb.models.devices.console import ConsoleDevice, Port
+from tb.models.devices.entropy import EntropyDevice
+from tb.models.devices.net import NetDevice
+from tb.models.function import FunctionModel
+from tb.models.memory import Ram
+from tb.models.profile import Profile
+from tb.oracle.trace import Row, TraceError
+
+RAM_BYTES = 64 << 20
+RAM_HOLE = (0xA0000, 0x100000)  # video memory and firmware: nothing a driver finds RAM in
+PAGE = 4096
+DISK_SECTORS = 2048
+
+_FEATURE_OPTIONS = {"notify_on_empty": 24, "any_layout": 27, "indirect_desc": 28, "event_idx": 29}
+
+Options = dict[str, str]
+
+
+def _disk() -> bytes:
+    """Sector n is filled with n as 32-bit little-endian words."""
+    word = Struct("<I").pack
+    return b"".join(word(sector) * (SECTOR // 4) for sector in range(DISK_SECTORS))
+
+
+_DISK = _disk()
+
+
+def _block(profile: Profile, options: Options, kind: str) -> DeviceModel:
+    queues = int(options.get("num-queues", "1"))
+    return BlockDevice(
+        profile,
+        capacity=DISK_SECTORS,
+        serial=options.get("serial", "").encode(),
+        read_only=kind.endswith("ro"),
+        queues=queues,
+        queue_size=int(options.get("queue-size", "256")),
+        vectors=int(options.get("vectors", str(queues + 1))),
+    )
+
+
+def _net(profile: Profile, options: Options, kind: str) -> DeviceModel:
+    mac = bytes.fromhex(options.get("mac", "52:54:00:12:34:56").replace(":", ""))
+    return NetDevice(profile, mac=mac, vectors=int(options.get("vectors", "4")))
+
+
+def _console(profile: Profile, options: Options, kind: str) -> DeviceModel:
+    ports = int(options.get("max_ports", "31"))
+    return ConsoleDevice(profile, max_ports=ports, vectors=int(options.get("vectors", str(ports + 1))))
+
+
+def _balloon(profile: Profile, options: Options, kind: str) -> DeviceModel:
+    return BalloonDevice(profile, vectors=int(options.get("vectors", "0")))
+
+
+def _entropy(profile: Profile, options: Options, kind: str) -> DeviceModel:
+    return EntropyDevice(profile, vectors=int(options.get("vectors", "2")))
+
+
+_BUILDERS: dict[str, Callable[[Profile, Options, str], DeviceModel]] = {
+    "virtio-blk-pci": _block,
+    "virtio-net-pci": _net,
+    "virtio-serial-pci": _console,
+    "virtio-balloon-pci": _balloon,
+    "virtio-rng-pci": _entropy,
+}
+
+
+def _options(text: str) -> tuple[str, Options]:
+    """Driver name and options of a ``-device`` argument; the last of a repeated option counts."""
+    driver, *rest = text.split(",")
+    return driver, dict(part.partition("=")[::2] for part in rest if part)
+
+
+def build_device(profile: Profile, header: Row) -> DeviceModel:
+    """The device a trace's header describes. Raises ``TraceError`` for one that is not modelled."""
+    driver, options = _options(header["device_args"])
+    builder = _BUILDERS.get(driver)
+    if builder is None:
+        raise TraceError(1, f"the header's device_args names the device {driver!r}, which is not modelled")
+    try:
+        device = builder(profile, options, header["device"])
+    except ValueError as error:
+        raise TraceError(1, f"the header's device_args has an option that is no number ({error})") from error
+    for name, bit in _FEATURE_OPTIONS.items():
+        if options.get(name) in ("off", "false", "no"):
+            device.host_features &= ~(1 << bit)
+    if isinstance(device, ConsoleDevice):
+        _add_ports(device, header.get("post_args", []))
+    return device
+
+
+def _add_ports(device: ConsoleDevice, arguments: list[str]) -> None:
+    for argument in arguments:
+        driver, options = _options(argument)
+        if driver in ("virtserialport", "virtconsole"):
+            number = int(options.get("nr", str(len(device.ports))))
+            device.add_port(Port(number, options.get("name", ""), driver == "virtconsole"))
+
+
+class Machine:
+    """The actor with its memory and media; also the far end of each media, for the replay to use.
+
+    Attributes:
+        wire: frames sent, oldest first; ``terminal``: bytes sent by console ports.
+    """
+
+    def __init__(self, profile: Profile, header: Row) -> None:
+        self.ram = Ram(((0, RAM_HOLE[0]), (RAM_HOLE[1], RAM_BYTES - RAM_HOLE[1])))
+        self.device = build_device(profile, header)
+        self.disk = bytearray(_DISK) if isinstance(self.device, BlockDevice) else bytearray()
+        self.wire: deque[bytes] = deque()
+        self.terminal = bytearray()
+        self.actor = Actor(FunctionModel(profile, self.device), self.ram, self)
+
+    # --- media
+
+    def perform(self, operation: MediaOperation) -> MediaResult:
+        """Do what the device asks of its media."""
+        match operation:
+            case MediaRead(sector, count):
+                return MediaResult(True, bytes(self.disk[sector * SECTOR : (sector + count) * SECTOR]))
+            case MediaWrite(sector, data):
+                self.disk[sector * SECTOR : sector * SECTOR + len(data)] = data
+            case MediaFlush():
+                pass
+            case MediaSend(data):
+                self._send(data)
+            case MediaTake(length):
+                return MediaResult(True, bytes(length))
+            case MediaRelease(page):
+                self.ram.fill(page * PAGE, PAGE, 0)
+        return MediaResult(True)
+
+    def _send(self, data: bytes) -> None:
+        if isinstance(self.device, NetDevice):
+            self.wire.append(data)
+        else:
+            self.terminal += data
+
+    # --- the far end
+
+    def inject_frame(self, frame: bytes) -> None:
+        """A frame comes in from the wire."""
+        if isinstance(self.device, NetDevice):
+            self.device.receive(frame)
+            self.actor.media_changed()
+
+    def type_in(self, data: bytes) -> None:
+        """Bytes come in at the far end of the ports that a host has connected."""
+        for port in self._ports():
+            if port.host_connected:
+                port.incoming += data
+        self.actor.media_changed()
+
+    def connect(self) -> None:
+        """The host opens the far end of every port."""
+        for port in self._ports():
+            self._console.connect(port.number)
+        self.actor.media_changed()
+
+    def disconnect(self) -> None:
+        """The host closes it."""
+        for port in self._ports():
+            self._console.disconnect(port.number)
+        self.actor.media_changed()
+
+    @property
+    def _console(self) -> ConsoleDevice:
+        assert isinstance(self.device, ConsoleDevice)
+        return self.device
+
+    def _ports(self) -> list[Port]:
+        return list(self.device.ports.values()) if isinstance(self.device, ConsoleDevice) else []
+
+    def host_command(self, command: str, arguments: Row) -> bool:
+        """A command to the host side; False for one that has no model."""
+        device = self.device
+        match command:
+            case "system_reset":
+                self.actor.cold_reset()
+            case "block_resize" if isinstance(device, BlockDevice):
+                self._resize(device, arguments["size"] // SECTOR)
+            case "balloon" if isinstance(device, BalloonDevice):
+                device.set_target((RAM_BYTES - min(arguments["value"], RAM_BYTES)) // PAGE)
+            case "set_link" if isinstance(device, NetDevice):
+                device.set_link(arguments["up"])
+            case _:
+                return False
+        self.actor.media_changed()
+        return True
+
+    def _resize(self, device: BlockDevice, sectors: int) -> None:
+        size = sectors * SECTOR
+        del self.disk[size:]
+        self.disk.extend(bytes(size - len(self.disk)))
+        device.resize(sectors)

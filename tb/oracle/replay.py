@@ -1,0 +1,187 @@
+"""Replays a trace on the golden model and compares every observation.
+
+A trace speaks of addresses relative to where its machine had mapped the BARs; the model decodes what its BAR
+registers hold now, so an access to a BAR that was moved away misses, as it did on the recorded machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tb.models.access import ONES
+from tb.models.config_space import BAR0, BAR1, BAR1_SIZE
+from tb.models.profile import Profile
+from tb.oracle.machine import Machine
+from tb.oracle.trace import Row, TraceError, load
+
+_TERMINAL_READ = 100  # the recorder reads at most so many bytes at a time
+_CONNECTED = "host connected"
+
+
+@dataclass(slots=True)
+class Difference:
+    """One observation that the model answers otherwise: ``row`` of ``line``, and what the model ``saw``."""
+
+    line: int
+    row: Row
+    saw: Any
+    config_base: int
+
+
+@dataclass(slots=True)
+class Result:
+    """What replaying one trace gave. ``skipped``: host commands that have no model."""
+
+    path: Path
+    observations: int = 0
+    differences: list[Difference] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    stops: list[str] = field(default_factory=list)
+    fault: str = ""
+
+
+class Replay:
+    """One trace on one fresh machine."""
+
+    def __init__(self, profile: Profile, header: Row, result: Result) -> None:
+        self.machine = Machine(profile, header)
+        self.result = result
+        self._actor = self.machine.actor
+        self._ram = self.machine.ram
+        self._bars = (header["bar0"], header["bar1"])
+        self._locate_bars()
+        self._observe: dict[str, Callable[[Row], Any]] = {
+            "cfg_r": self._config_read,
+            "io_r": self._io_read,
+            "mem_r": self._mem_read,
+            "ram_r": lambda row: self._ram.read(row["addr"], row["size"]).hex(),
+            "poll": lambda row: int.from_bytes(self._ram.read(row["addr"], 2), "little"),
+            "intx": lambda row: int(self._actor.intx_line),
+            "used_set": lambda row: sorted(self._ram.read(each, 8).hex() for each in row["addrs"]),
+            "net_tx_seen": self._frame_seen,
+            "serial_out": self._terminal_seen,
+        }
+        self._act: dict[str, Callable[[Row], None]] = {
+            "cfg_w": self._config_write,
+            "io_w": self._io_write,
+            "mem_w": self._mem_write,
+            "ram_w": lambda row: self._ram.write(row["addr"], bytes.fromhex(row["value"])),
+            "ram_fill": lambda row: self._ram.fill(row["addr"], row["size"], row["value"]),
+            "net_rx_inject": lambda row: self.machine.inject_frame(bytes.fromhex(row["frame"])),
+            "serial_in": lambda row: self.machine.type_in(bytes.fromhex(row["data"])),
+            "host_close": lambda row: self.machine.disconnect(),
+            "host": self._host,
+            "note": self._note,
+            "settle": lambda row: None,
+        }
+
+    def run(self, rows: list[Row]) -> None:
+        """Replay all ``rows``; the first is line 2."""
+        observe, act = self._observe, self._act
+        for line, row in enumerate(rows, 2):
+            look = observe.get(row["op"])
+            if look is None:
+                act[row["op"]](row)
+                continue
+            self.result.observations += 1
+            saw = look(row)
+            if saw != row[_VALUE_KEYS.get(row["op"], "value")]:
+                base = self._actor.function.registers.config_base
+                self.result.differences.append(Difference(line, row, saw, base))
+        self.result.stops = self._actor.stops
+
+    # --- accesses
+
+    def _locate_bars(self) -> None:
+        """Offsets to add to a trace's relative addresses; None while the BAR is not mapped."""
+        config = self._actor.function.config
+        bases = (config.bar_base(0), config.bar_base(1) if config.has_msix else 0)
+        self._io_shift = self._bars[0] - bases[0] if bases[0] else None
+        self._mem_shift = self._bars[1] - bases[1] if bases[1] else None
+        self._io_size = config.bar0_size
+
+    def _config_read(self, row: Row) -> int:
+        """One DW at most is reached through the configuration data port; past it there is nothing."""
+        offset: int = row["addr"]
+        size: int = row["size"]
+        inside = 4 - (offset & 3)
+        if size <= inside:
+            return self._actor.config_read(offset, size)
+        value = self._actor.config_read(offset, inside)
+        return value | ONES[size] & ~((1 << 8 * inside) - 1)
+
+    def _config_write(self, row: Row) -> None:
+        offset, size, value = row["addr"], row["size"], row["value"]
+        inside = min(size, 4 - (offset & 3))
+        self._actor.config_write(offset, inside, value & (1 << 8 * inside) - 1)
+        if offset + inside > BAR0 and offset < BAR1 + 4:
+            self._locate_bars()
+
+    def _io_read(self, row: Row) -> int:
+        size = row["size"]
+        if self._io_shift is None:
+            return ONES[size]
+        offset = row["addr"] + self._io_shift
+        if not 0 <= offset < self._io_size:
+            return ONES[size]
+        return self._actor.io_read(offset, size)
+
+    def _io_write(self, row: Row) -> None:
+        if self._io_shift is None:
+            return
+        offset = row["addr"] + self._io_shift
+        if 0 <= offset < self._io_size:
+            size = row["size"]
+            self._actor.io_write(offset, size, row["value"] & ONES[size])
+
+    def _mem_read(self, row: Row) -> int:
+        if self._mem_shift is None:
+            return 0
+        offset = row["addr"] + self._mem_shift
+        return self._actor.mem_read(offset, row["size"]) if 0 <= offset < BAR1_SIZE else 0
+
+    def _mem_write(self, row: Row) -> None:
+        if self._mem_shift is None:
+            return
+        offset = row["addr"] + self._mem_shift
+        if 0 <= offset < BAR1_SIZE:
+            size = row["size"]
+            self._actor.mem_write(offset, size, row["value"] & ONES[size])
+
+    # --- media and host
+
+    def _frame_seen(self, row: Row) -> str | None:
+        wire = self.machine.wire
+        return wire.popleft().hex() if wire else None
+
+    def _terminal_seen(self, row: Row) -> str:
+        terminal = self.machine.terminal
+        seen = bytes(terminal[:_TERMINAL_READ])
+        del terminal[:_TERMINAL_READ]
+        return seen.hex()
+
+    def _host(self, row: Row) -> None:
+        if not self.machine.host_command(row["cmd"], row["args"]):
+            self.result.skipped.append(row["cmd"])
+        self._locate_bars()
+
+    def _note(self, row: Row) -> None:
+        if _CONNECTED in row["text"]:
+            self.machine.connect()
+
+
+_VALUE_KEYS = {"net_tx_seen": "frame", "serial_out": "data"}
+
+
+def replay(path: Path, profile: Profile) -> Result:
+    """Replay one file. A file that cannot be replayed has its ``fault`` set."""
+    result = Result(path)
+    try:
+        header, rows = load(path)
+        Replay(profile, header, result).run(rows)
+    except TraceError as error:
+        result.fault = str(error)
+    return result
