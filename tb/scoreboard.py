@@ -103,7 +103,11 @@ class Scoreboard(uvm_scoreboard):
     def end_of_test(self) -> None:
         """Nothing may be owed from here on."""
         self.link.drain()
-        self.judge.end_of_test(self.link.memory.time_ns)
+        now, unfinished = self.link.memory.time_ns, self.link.memory.unfinished
+        if unfinished:
+            sentence = f"{unfinished} packets or disk events still wait for a last beat on the pins."
+            self.verdicts.append(Verdict(now, "PIN-LAST", sentence))
+        self.judge.end_of_test(now)
 
     def check_phase(self) -> None:
         """MismatchError with the first verdicts; also when not one access was scored."""

@@ -32,10 +32,9 @@ void take_response() {
   drop_record(shared.media);
 }
 
-MediaRecord *media_record(RecordKind kind) {
-  auto *record = static_cast<MediaRecord *>(new_record(kind, sizeof(MediaRecord)));
-  std::memset(&record->op, 0, sizeof(MediaRecord) - sizeof(RecordHeader));
-  request_wake();
+MediaRecord media_record(RecordKind kind) {
+  MediaRecord record = {};
+  record.head.kind = kind;
   return record;
 }
 
@@ -54,10 +53,11 @@ using namespace harness;
 extern "C" {
 
 void harness_block_request(int op, long long sector, int count) {
-  MediaRecord *record = media_record(kMediaRequest);
-  record->op = op;
-  record->sector = sector;
-  record->count = count;
+  MediaRecord record = media_record(kMediaRequest);
+  record.op = op;
+  record.sector = sector;
+  record.count = count;
+  observe_media(record);
   written.clear();
 }
 
@@ -65,9 +65,10 @@ void harness_block_write_beat(const svBitVecVal *data, unsigned char last) {
   auto *bytes = reinterpret_cast<const uint8_t *>(data);
   written.insert(written.end(), bytes, bytes + shared.data_bytes);
   if (!last) return;
-  MediaRecord *record = media_record(kMediaWrite);
-  record->pointer = reinterpret_cast<uint64_t>(written.data());
-  record->length = written.size();
+  MediaRecord record = media_record(kMediaWrite);
+  record.pointer = reinterpret_cast<uint64_t>(written.data());
+  record.length = written.size();
+  observe_media(record);
 }
 
 // A response may go onto the pins in this clock.
@@ -83,10 +84,11 @@ unsigned char harness_block_response() {
 
 // The response was accepted on the pins; a read's data may follow.
 void harness_block_response_taken() {
-  MediaRecord *record = media_record(kMediaResponse);
-  record->op = response.error;
-  record->pointer = reinterpret_cast<uint64_t>(response.data);
-  record->length = response.length;
+  MediaRecord record = media_record(kMediaResponse);
+  record.op = response.error;
+  record.pointer = reinterpret_cast<uint64_t>(response.data);
+  record.length = response.length;
+  observe_media(record);
   response.state = response.length ? State::kData : State::kIdle;
 }
 

@@ -1,6 +1,7 @@
 // Packets as the pins carry them, all four channels in one order: that of their first beats.
 //
-// A packet is published when its last beat has passed and all that began before it are published.
+// A packet is published when its last beat has passed and all that began before it are published. What happens on the
+// disk's port takes its place in the same order: the function may act on the first beats of a packet.
 #include <cstring>
 #include <deque>
 
@@ -21,6 +22,8 @@ struct Assembly {
   uint32_t beats;
   uint32_t received;
   bool complete;
+  bool is_media;
+  MediaRecord media;
   uint8_t payload[kMaxPayload];
 };
 
@@ -65,6 +68,28 @@ void publish(const Assembly &packet) {
   check_last(packet);
 }
 
+void publish_media(const Assembly &event) {
+  auto *record = static_cast<MediaRecord *>(new_record(event.media.head.kind, sizeof(MediaRecord)));
+  RecordHeader head = record->head;
+  *record = event.media;
+  record->head = head;
+  record->head.time_ns = event.time_ns;
+  request_wake();
+}
+
+void publish_complete() {
+  while (!in_order.empty() && in_order.front().complete) {
+    const Assembly &first = in_order.front();
+    if (first.is_media) {
+      publish_media(first);
+    } else {
+      publish(first);
+    }
+    in_order.pop_front();
+  }
+  shared.unfinished = in_order.size();
+}
+
 Assembly &begin(uint32_t stream, const svBitVecVal *header) {
   Assembly &packet = in_order.emplace_back();
   packet.time_ns = shared.time_ns;
@@ -74,14 +99,25 @@ Assembly &begin(uint32_t stream, const svBitVecVal *header) {
   packet.beats = 0;
   packet.received = 0;
   packet.complete = false;
+  packet.is_media = false;
   open_packet[stream] = &packet;
   return packet;
 }
 
 }  // namespace
 
+void observe_media(const MediaRecord &record) {
+  Assembly &event = in_order.emplace_back();
+  event.time_ns = shared.time_ns;
+  event.complete = true;
+  event.is_media = true;
+  event.media = record;
+  publish_complete();
+}
+
 void reset_tap() {
   in_order.clear();
+  shared.unfinished = 0;
   for (auto &packet : open_packet) packet = nullptr;
 }
 
@@ -100,8 +136,5 @@ extern "C" void harness_tap_beat(int stream, const svBitVecVal *header, const sv
   if (!last) return;
   packet.complete = true;
   open_packet[stream] = nullptr;
-  while (!in_order.empty() && in_order.front().complete) {
-    publish(in_order.front());
-    in_order.pop_front();
-  }
+  publish_complete();
 }

@@ -20,7 +20,7 @@ uint32_t aligned(uint32_t size) { return (size + kAlign - 1) & ~(kAlign - 1); }
 
 void request_wake() { wake_requested = true; }
 
-void *new_record(RecordKind kind, uint32_t size) {
+void *new_record(uint32_t kind, uint32_t size) {
   Ring &ring = shared.observed;
   size = aligned(size);
   uint32_t offset = ring.written % kRingBytes;

@@ -9,7 +9,7 @@
 namespace harness {
 
 constexpr uint64_t kMagic = 0x4843544549435056ull;  // "VPCIETCH" read as bytes
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr uint32_t kRingBytes = 1u << 20;
 constexpr uint32_t kMaxPayload = 4096;
 
@@ -37,7 +37,7 @@ enum RecordKind : uint32_t {
 };
 
 struct RecordHeader {
-  uint32_t size;  // bytes with this header, a multiple of 16 (of 8 in the rings that Python writes)
+  uint32_t size;  // bytes with this header, a multiple of 16
   uint32_t kind;
   uint64_t time_ns;  // simulation to Python: when; Python to pins: first clock at which it may start
 };
@@ -87,6 +87,7 @@ struct SharedMemory {
   uint32_t data_bytes;  // DataWidth / 8
   uint64_t cycle;       // clocks since the start
   uint64_t time_ns;
+  uint64_t unfinished;  // packets that have begun on the pins and not ended, and what waits for them
   Throttle throttle[kStreams];
   Ring observed;  // simulation to Python
   Ring rx_req;    // Python to pins
@@ -100,7 +101,10 @@ extern SharedMemory shared;
 void request_wake();
 
 // A record of `size` bytes at the end of `observed`, its header filled in. Valid until the next call.
-void *new_record(RecordKind kind, uint32_t size);
+void *new_record(uint32_t kind, uint32_t size);
+
+// An event of the disk's port, at its place in the order of the packets.
+void observe_media(const MediaRecord &record);
 
 // The oldest record of a ring that Python writes, or nullptr; `drop_record` frees it.
 const RecordHeader *next_record(Ring &ring);

@@ -13,7 +13,7 @@ from enum import IntEnum
 from typing import Final
 
 MAGIC: Final = 0x4843_5445_4943_5056
-VERSION: Final = 1
+VERSION: Final = 2
 RING_BYTES: Final = 1 << 20
 
 
@@ -65,6 +65,7 @@ class _SharedMemory(ctypes.Structure):
         ("data_bytes", ctypes.c_uint32),
         ("cycle", ctypes.c_uint64),
         ("time_ns", ctypes.c_uint64),
+        ("unfinished", ctypes.c_uint64),
         ("throttle", _Throttle * len(Stream)),
         ("observed", _Ring),
         ("rx_req", _Ring),
@@ -94,7 +95,7 @@ class WritableRing:
         self._bytes = base[offset + _Ring.bytes.offset : offset + _Ring.bytes.offset + RING_BYTES]
 
     def reserve(self, size: int) -> int:
-        """Offset in `buffer` for a record of `size` bytes (a multiple of 8); `commit` publishes it."""
+        """Offset in `buffer` for a record of `size` bytes (a multiple of 16); `commit` publishes it."""
         written: int = self._words[self._written]
         offset = written % RING_BYTES
         pad = RING_BYTES - offset if RING_BYTES - offset < size else 0
@@ -113,7 +114,7 @@ class WritableRing:
     def put_packet(self, stream: int, header: int, payload: bytes, not_before: int) -> None:
         """Add a packet that may start from clock `not_before` on."""
         length = len(payload)
-        size = (PACKET.size + length + 7) & ~7
+        size = _aligned(PACKET.size + length)
         offset = self.reserve(size)
         fields = (size, RecordKind.PACKET, not_before, stream, length, header & _LOW_64, header >> 64)
         PACKET.pack_into(self._bytes, offset, *fields)
@@ -124,20 +125,16 @@ class WritableRing:
 
     def put_media(self, error: bool, pointer: int, length: int, not_before: int) -> None:
         """Add a response of the disk; the bytes at `pointer` must stay until it has passed."""
-        offset = self.reserve(MEDIA.size)
-        MEDIA.pack_into(
-            self._bytes,
-            offset,
-            MEDIA.size,
-            RecordKind.MEDIA_RESPONSE,
-            not_before,
-            error,
-            0,
-            0,
-            pointer,
-            length,
-        )
-        self.commit(MEDIA.size)
+        size = _aligned(MEDIA.size)
+        offset = self.reserve(size)
+        kind = RecordKind.MEDIA_RESPONSE
+        MEDIA.pack_into(self._bytes, offset, size, kind, not_before, error, 0, 0, pointer, length)
+        self.commit(size)
+
+
+def _aligned(size: int) -> int:
+    """The next multiple of a header's size, so that a pad record always has room."""
+    return -(-size // HEADER.size) * HEADER.size
 
 
 Record = tuple[int, int, int]
@@ -186,6 +183,11 @@ class SharedMemory:
         """Simulated time of the latest clock edge."""
         value: int = self._words[self._time]
         return value
+
+    @property
+    def unfinished(self) -> int:
+        """Packets that have begun on the pins and not ended."""
+        return int(self._memory.unfinished)
 
     @property
     def observed_bytes(self) -> int:
