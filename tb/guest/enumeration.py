@@ -9,13 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
 
-from tb.guest.errors import ConfigurationError, ProbeError
+from tb.guest.errors import ConfigurationError, ProbeError, ReadBackError
 from tb.guest.host_bus import HostBus
 from tb.guest.registers import DEVICE_IDS, LEGACY_REVISION, VENDOR_ID
 
 BAR_COUNT = 6
 IO_BASE = 0xC000
 MEMORY_BASE = 0xE000_0000
+DEVICE_CAPABILITIES, DEVICE_CONTROL = 4, 8
+"""Offsets in the PCI Express capability."""
+SMALLEST_PAYLOAD = 128
 MAX_CAPABILITIES = 48
 """More cannot fit between 0x40 and 0x100, so a longer list loops."""
 
@@ -201,6 +204,23 @@ async def change_command(
     """Set and clear bits of the command register, leaving the others."""
     current = Command(await bus.config_read(Header.COMMAND, 2))
     await set_command(bus, (current | enable) & ~disable)
+
+
+async def set_payload_size(bus: HostBus, function: PciFunction, most: int) -> int:
+    """Let the function send packets of up to `most` bytes, as far as it can; returns what it may send.
+
+    Without a PCI Express capability nothing is changed. ReadBackError when the size does not stick.
+    """
+    offset = function.capabilities.get(CapabilityId.PCI_EXPRESS)
+    if offset is None:
+        return SMALLEST_PAYLOAD
+    supported = await bus.config_read(offset + DEVICE_CAPABILITIES, 4) & 7
+    code = min(supported, (most // SMALLEST_PAYLOAD).bit_length() - 1)
+    control = await bus.config_read(offset + DEVICE_CONTROL, 2) & ~(7 << 5) | code << 5
+    await bus.config_write(offset + DEVICE_CONTROL, 2, control)
+    if await bus.config_read(offset + DEVICE_CONTROL, 2) != control:
+        raise ReadBackError("VFIO-16", f"device control does not keep {control:#06x}")
+    return SMALLEST_PAYLOAD << code
 
 
 async def enumerate_function(bus: HostBus) -> PciFunction:

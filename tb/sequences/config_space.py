@@ -157,7 +157,7 @@ async def refuse_foreign_requests(scene: Scene) -> None:
         Tlp(TlpType.MEMORY_READ_LOCKED, address=memory, first_be=15, length=1),
         Tlp(TlpType.FETCH_ADD, address=memory, length=1, data=word),
         Tlp(TlpType.SWAP, address=memory, length=1, data=word),
-        Tlp(TlpType.COMPARE_AND_SWAP, address=memory, length=2, data=word * 2),
+        Tlp(TlpType.COMPARE_AND_SWAP, address=memory, first_be=15, last_be=15, length=2, data=word * 2),
         Tlp(TlpType.IO_READ, address=io ^ 0x8000, first_be=15, length=1),
         memory_write(memory ^ 0x4000_0000, word),
         memory_read(memory ^ 0x4000_0000, 4),
@@ -201,8 +201,9 @@ async def vary_the_requester(scene: Scene) -> None:
         tlp = scene.request(scene.rng.choice(list(Space)), 4 * scene.rng.randrange(4), ALL_BYTES, None)
         tlp.requester_id = scene.rng.randrange(1, 1 << 16)
         tlp.tag = scene.rng.getrandbits(8)
-        tlp.traffic_class = scene.rng.randrange(8)
-        tlp.attributes = scene.rng.randrange(4)
+        if tlp.type is TlpType.MEMORY_READ:
+            tlp.traffic_class = scene.rng.randrange(8)
+            tlp.attributes = scene.rng.randrange(4)
         if tlp.type is TlpType.CONFIG_READ:
             tlp.target_id = scene.rng.getrandbits(13) << 3
         await scene.send(tlp)

@@ -14,7 +14,7 @@ from typing import Any
 
 from tb.guest.block import BlockDriver
 from tb.guest.block_request import DRIVER_FEATURES, SECTOR
-from tb.guest.enumeration import PciFunction, enumerate_function
+from tb.guest.enumeration import PciFunction, enumerate_function, set_payload_size
 from tb.guest.errors import RequestError
 from tb.guest.host_bus import HostBus
 from tb.guest.interrupts import InterruptMode
@@ -78,13 +78,17 @@ class Figures:
 
 @dataclass(slots=True, frozen=True)
 class MainJob:
-    """The job's inputs. `bytes_limit` bounds each reading pass; None reads the whole image."""
+    """The job's inputs. `bytes_limit` bounds each reading pass; None reads the whole image.
+
+    `payload` is the largest packet that the host takes, in bytes.
+    """
 
     bus: HostBus
     image: Path
     bytes_limit: int | None = None
     depth: int = 8
     request_bytes: int = 16384
+    payload: int = 512
     stages: Sequence[Stage] = STAGES
     progress: ReportProgress = lambda _done, _total, _what: None
 
@@ -92,6 +96,7 @@ class MainJob:
         """Do all of it. A GuestError says what broke."""
         figures = Figures()
         function = await enumerate_function(self.bus)
+        await set_payload_size(self.bus, function, self.payload)
         length = self._length()
         figures.sha256 = image_sha256(self.image, length)
         for number, stage in enumerate(self.stages):
