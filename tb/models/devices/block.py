@@ -52,6 +52,7 @@ _RANGE_UNMAP = 1
 _MAX_RANGE_SECTORS = 0x3FFFFF
 _SCSI_ERRORS = (255).to_bytes(4, "little")
 _WRITEBACK = 32  # offset of the one driver-writable field
+_NUM_QUEUES_END = 36
 
 # capacity, size_max, seg_max, cylinders, heads, sectors, blk_size, topology (4 fields), writeback, unused,
 # num_queues, discard (3 fields), write zeroes (3 fields), 3 unused
@@ -88,7 +89,9 @@ class BlockDevice(DeviceModel):
         ring = profile.ring_features
         if not profile.block_any_layout:
             ring &= ~(1 << F_ANY_LAYOUT)
-        self.host_features = ring | profile.block_features | read_only << F_RO | (queues > 1) << F_MQ
+        # Several queues are announced only where the configuration reaches as far as their number.
+        multi_queue = queues > 1 and self.config_length >= _NUM_QUEUES_END
+        self.host_features = ring | profile.block_features | read_only << F_RO | multi_queue << F_MQ
         self._geometry = _guessed_geometry(capacity) if profile.block_geometry else (0, 0, 0)
         super().__init__(profile)
 
