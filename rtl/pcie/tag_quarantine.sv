@@ -26,7 +26,7 @@ module tag_quarantine #(
       old_q   <= '0;
       timer_q <= '0;
     end else begin
-      timer_q <= tick ? '0 : timer_q + timer_t'(1);
+      timer_q <= (tick || barred_o == '0) ? '0 : timer_q + timer_t'(1);
       young_q <= (tick ? '0 : young_q) | bar_i;
       if (tick) old_q <= young_q;
     end
