@@ -13,7 +13,12 @@ from rich.table import Table
 
 from tb.flow.progress import Position
 
+# Where there is no terminal to ask for its width (CI logs, pipes), tables are as wide as this.
+PIPE_WIDTH = 120
+
 console = Console(highlight=False, soft_wrap=True)
+if not console.is_terminal:
+    console.width = PIPE_WIDTH
 error_console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -89,7 +94,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     table = Table(title=escape(title) or None, title_justify="left", header_style="bold")
     for number, column in enumerate(columns):
         numeric = all(isinstance(row[number], int | float) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(column, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
     for row in rows:
         table.add_row(*(escape(shown(value)) for value in row))
     console.print(table)
