@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from tb.models.config_space import COMMAND_BUS_MASTER, ConfigSpace
 from tb.models.devices.base import (
     DeviceModel,
     Drain,
@@ -61,19 +62,19 @@ class Media(Protocol):
 class _GatedMemory:
     """Memory behind the bus master bit: without it reads give zeros and writes are lost."""
 
-    __slots__ = ("_function", "_memory")
+    __slots__ = ("_config", "_memory")
 
-    def __init__(self, function: FunctionModel, memory: Memory) -> None:
-        self._function = function
+    def __init__(self, config: ConfigSpace, memory: Memory) -> None:
+        self._config = config
         self._memory = memory
 
     def read(self, address: int, length: int) -> bytes:
-        if not self._function.bus_master:
-            return bytes(length)
-        return self._memory.read(address, length)
+        if self._config.command & COMMAND_BUS_MASTER:
+            return self._memory.read(address, length)
+        return bytes(length)
 
     def write(self, address: int, data: bytes) -> None:
-        if self._function.bus_master:
+        if self._config.command & COMMAND_BUS_MASTER:
             self._memory.write(address, data)
 
 
@@ -93,7 +94,7 @@ class Actor:
         self.function = function
         self.profile: Profile = function.profile
         self.device: DeviceModel = function.device
-        self.memory: Memory = _GatedMemory(function, memory)
+        self.memory: Memory = _GatedMemory(function.config, memory)
         self.media = media
         self.on_msix = on_msix or self._write_message
         self.stops: list[str] = []
@@ -161,8 +162,6 @@ class Actor:
     def _handle(self, events: Events) -> None:
         for event in events:
             self._handle_one(event)
-        if self._supply:
-            self._pump()
 
     def _handle_one(self, event: Event) -> None:
         match event:
@@ -176,8 +175,10 @@ class Actor:
                 self.rings[queue].reset()
             case StatusChanged(status):
                 self._status_changed(status)
+                self._pump()
             case CommandChanged():
                 self._resume()
+                self._pump()
             case MessageDue(message):
                 self._send(message)
             case ConfigWritten():

@@ -54,14 +54,28 @@ def bar0_size(profile: Profile, device: DeviceModel) -> int:
 
 
 class ConfigSpace:
-    """256 bytes of configuration space; everything past them reads 0 (PCI-CFG-01)."""
+    """256 bytes of configuration space; everything past them reads 0 (PCI-CFG-01).
 
-    __slots__ = ("_clearable", "_content", "_reset", "_writable", "bar0_size", "has_msix", "msix_offset")
+    Attributes:
+        command: the command register, for whoever has to ask it at every access.
+    """
+
+    __slots__ = (
+        "_clearable",
+        "_content",
+        "_reset",
+        "_writable",
+        "bar0_size",
+        "command",
+        "has_msix",
+        "msix_offset",
+    )
 
     def __init__(self, profile: Profile, device: DeviceModel) -> None:
         self._content = bytearray(SIZE)
         self._writable = bytearray(SIZE)
         self._clearable = bytearray(SIZE)
+        self.command = 0
         self.bar0_size = bar0_size(profile, device)
         self.has_msix = device.vectors > 0
         self.msix_offset = profile.msix_capability
@@ -127,6 +141,7 @@ class ConfigSpace:
         for place, value in enumerate(self._reset):
             if place < HEADER_SIZE or not self._is_scratch(place):
                 self._content[place] = value
+        self.command = 0
 
     def _is_scratch(self, place: int) -> bool:
         return self._writable[place] == 0xFF and place >= HEADER_SIZE
@@ -143,13 +158,12 @@ class ConfigSpace:
             value >>= 8
             mask = writable[place]
             content[place] = (content[place] & ~mask | byte & mask) & ~(byte & clearable[place])
-
-    @property
-    def command(self) -> int:
-        return self._content[COMMAND] | self._content[COMMAND + 1] << 8
+        if offset < STATUS:
+            self.command = content[COMMAND] | content[COMMAND + 1] << 8
 
     def set_bus_master(self) -> None:
         """Set the bus master bit without a guest's write (VPCI-STAT-27)."""
+        self.command |= COMMAND_BUS_MASTER
         self._content[COMMAND] |= COMMAND_BUS_MASTER
 
     @property

@@ -25,7 +25,7 @@ def _choice(requirement: str, decides: str) -> Any:
     return field(metadata={"requirement": requirement, "decides": decides})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Profile:
     """One implementation's choices. ``docs/profiles.md`` shows this table with the shipped values."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import replace
+from functools import cache
 from struct import Struct
 
 from tb.models.memory import Memory
@@ -60,7 +61,7 @@ class DeviceRing:
     def __init__(self, size: int, profile: Profile, memory: Memory, features: Callable[[], int]) -> None:
         self.size = size
         self._profile = profile
-        self._survey = replace(profile, zero_length_descriptor="accept", writable_before_readable="accept")
+        self._survey = _surveying(profile)
         self._memory = memory
         self._features = features
         self.reset()
@@ -205,6 +206,12 @@ class DeviceRing:
         return needs_interrupt(
             features, flags=0, used_event=event, new=self.next_used, old=old, drained=False
         )
+
+
+@cache
+def _surveying(profile: Profile) -> Profile:
+    """``profile`` for looking ahead: what only matters when a chain is taken does not stop the queue."""
+    return replace(profile, zero_length_descriptor="accept", writable_before_readable="accept")
 
 
 def _signed(value: int) -> int:
