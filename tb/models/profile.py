@@ -259,3 +259,16 @@ def _shipped(name: str) -> Profile:
 
 QEMU_7_2 = _shipped("qemu_7_2")
 VIRTIO_PCI_RTL = _shipped("virtio_pci_rtl")
+
+PROFILES = {profile.name: profile for profile in (VIRTIO_PCI_RTL, QEMU_7_2)}
+
+
+def load_profile(name: str) -> Profile:
+    """The shipped profile ``name`` (any case), or the one in the TOML file of that path."""
+    shipped = PROFILES.get(name.upper())
+    if shipped is not None:
+        return shipped
+    path = Path(name)
+    if path.suffix != ".toml":
+        raise ProfileError(f"{name} is no shipped profile ({', '.join(PROFILES)}) and no TOML file")
+    return Profile.from_toml(path)

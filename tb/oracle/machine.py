@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from struct import Struct
+from typing import Any
 
 from tb.models.actor import Actor, MediaOperation
 from tb.models.devices.balloon import BalloonDevice
@@ -34,8 +35,26 @@ RAM_BYTES = 64 << 20
 RAM_HOLE = (0xA0000, 0x100000)  # video memory and firmware: nothing a driver finds RAM in
 PAGE = 4096
 DISK_SECTORS = 2048
+MOST_QUEUES = 1024
+MOST_VECTORS = 128
+MOST_PORTS = 31
+MAC_BYTES = 6
+LARGEST = 1 << 30  # bytes of a disk or of memory that a host command may ask for
 
 _FEATURE_OPTIONS = {"notify_on_empty": 24, "any_layout": 27, "indirect_desc": 28, "event_idx": 29}
+
+
+class HostCommandError(Exception):
+    """A command to the host side whose arguments make no sense."""
+
+
+def _argument(command: str, arguments: Row, name: str, kind: type) -> Any:
+    value: Any = arguments.get(name)
+    if type(value) is not kind or (kind is int and not 0 <= value <= LARGEST):
+        what = "true or false" if kind is bool else f"a number from 0 to {LARGEST}"
+        raise HostCommandError(f"host: {command} needs {name}, {what}, not {value!r}")
+    return value
+
 
 Options = dict[str, str]
 
@@ -49,35 +68,55 @@ def _disk() -> bytes:
 _DISK = _disk()
 
 
+def _number(options: Options, name: str, default: int, most: int) -> int:
+    """An option that is a number from 0 to ``most``. Raises ``TraceError``."""
+    text = options.get(name, str(default))
+    if not text.isdecimal() or int(text) > most:
+        raise TraceError(
+            1, f"the header's device_args: {name} must be a number from 0 to {most}, not {text!r}"
+        )
+    return int(text)
+
+
+def _vectors(options: Options, default: int) -> int:
+    return _number(options, "vectors", default, MOST_VECTORS)
+
+
 def _block(profile: Profile, options: Options, kind: str) -> DeviceModel:
-    queues = int(options.get("num-queues", "1"))
+    queues = _number(options, "num-queues", 1, MOST_QUEUES)
     return BlockDevice(
         profile,
         capacity=DISK_SECTORS,
         serial=options.get("serial", "").encode(),
         read_only=kind.endswith("ro"),
         queues=queues,
-        queue_size=int(options.get("queue-size", "256")),
-        vectors=int(options.get("vectors", str(queues + 1))),
+        queue_size=_number(options, "queue-size", 256, MOST_QUEUES),
+        vectors=_vectors(options, queues + 1),
     )
 
 
 def _net(profile: Profile, options: Options, kind: str) -> DeviceModel:
-    mac = bytes.fromhex(options.get("mac", "52:54:00:12:34:56").replace(":", ""))
-    return NetDevice(profile, mac=mac, vectors=int(options.get("vectors", "4")))
+    text = options.get("mac", "52:54:00:12:34:56")
+    try:
+        mac = bytes.fromhex(text.replace(":", ""))
+    except ValueError:
+        mac = b""
+    if len(mac) != MAC_BYTES:
+        raise TraceError(1, f"the header's device_args: mac must be six bytes, not {text!r}")
+    return NetDevice(profile, mac=mac, vectors=_vectors(options, 4))
 
 
 def _console(profile: Profile, options: Options, kind: str) -> DeviceModel:
-    ports = int(options.get("max_ports", "31"))
-    return ConsoleDevice(profile, max_ports=ports, vectors=int(options.get("vectors", str(ports + 1))))
+    ports = _number(options, "max_ports", MOST_PORTS, MOST_PORTS)
+    return ConsoleDevice(profile, max_ports=ports, vectors=_vectors(options, ports + 1))
 
 
 def _balloon(profile: Profile, options: Options, kind: str) -> DeviceModel:
-    return BalloonDevice(profile, vectors=int(options.get("vectors", "0")))
+    return BalloonDevice(profile, vectors=_vectors(options, 0))
 
 
 def _entropy(profile: Profile, options: Options, kind: str) -> DeviceModel:
-    return EntropyDevice(profile, vectors=int(options.get("vectors", "2")))
+    return EntropyDevice(profile, vectors=_vectors(options, 2))
 
 
 _BUILDERS: dict[str, Callable[[Profile, Options, str], DeviceModel]] = {
@@ -101,15 +140,15 @@ def build_device(profile: Profile, header: Row) -> DeviceModel:
     builder = _BUILDERS.get(driver)
     if builder is None:
         raise TraceError(1, f"the header's device_args names the device {driver!r}, which is not modelled")
-    try:
-        device = builder(profile, options, header["device"])
-    except ValueError as error:
-        raise TraceError(1, f"the header's device_args has an option that is no number ({error})") from error
+    device = builder(profile, options, header["device"])
     for name, bit in _FEATURE_OPTIONS.items():
         if options.get(name) in ("off", "false", "no"):
             device.host_features &= ~(1 << bit)
     if isinstance(device, ConsoleDevice):
-        _add_ports(device, header.get("post_args", []))
+        arguments = header.get("post_args", [])
+        if not isinstance(arguments, list) or not all(isinstance(each, str) for each in arguments):
+            raise TraceError(1, "the header's post_args must be a list of texts")
+        _add_ports(device, arguments)
     return device
 
 
@@ -117,7 +156,7 @@ def _add_ports(device: ConsoleDevice, arguments: list[str]) -> None:
     for argument in arguments:
         driver, options = _options(argument)
         if driver in ("virtserialport", "virtconsole"):
-            number = int(options.get("nr", str(len(device.ports))))
+            number = _number(options, "nr", len(device.ports), device.max_ports - 1)
             device.add_port(Port(number, options.get("name", ""), driver == "virtconsole"))
 
 
@@ -197,21 +236,27 @@ class Machine:
         return list(self.device.ports.values()) if isinstance(self.device, ConsoleDevice) else []
 
     def host_command(self, command: str, arguments: Row) -> bool:
-        """A command to the host side; False for one that has no model."""
+        """A command to the host side; False for one that has no model. Raises ``HostCommandError``."""
         device = self.device
         match command:
             case "system_reset":
                 self.actor.cold_reset()
             case "block_resize" if isinstance(device, BlockDevice):
-                self._resize(device, arguments["size"] // SECTOR)
+                self._resize(device, _argument(command, arguments, "size", int) // SECTOR)
             case "balloon" if isinstance(device, BalloonDevice):
-                device.set_target((RAM_BYTES - min(arguments["value"], RAM_BYTES)) // PAGE)
+                self._set_balloon(device, _argument(command, arguments, "value", int))
             case "set_link" if isinstance(device, NetDevice):
-                device.set_link(arguments["up"])
+                device.set_link(_argument(command, arguments, "up", bool))
             case _:
                 return False
         self.actor.media_changed()
         return True
+
+    @staticmethod
+    def _set_balloon(device: BalloonDevice, size: int) -> None:
+        """The guest shall have ``size`` bytes; 0 is no size."""
+        if size:
+            device.set_target((RAM_BYTES - min(size, RAM_BYTES)) // PAGE)
 
     def _resize(self, device: BlockDevice, sectors: int) -> None:
         size = sectors * SECTOR

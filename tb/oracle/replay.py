@@ -14,7 +14,8 @@ from typing import Any
 from tb.models.access import ONES
 from tb.models.config_space import BAR0, BAR1, BAR1_SIZE
 from tb.models.profile import Profile
-from tb.oracle.machine import Machine
+from tb.oracle.decode import describe
+from tb.oracle.machine import HostCommandError, Machine
 from tb.oracle.trace import Row, TraceError, load
 
 _TERMINAL_READ = 100  # the recorder reads at most so many bytes at a time
@@ -23,12 +24,21 @@ _CONNECTED = "host connected"
 
 @dataclass(slots=True)
 class Difference:
-    """One observation that the model answers otherwise: ``row`` of ``line``, and what the model ``saw``."""
+    """One observation that the model answers otherwise.
+
+    ``row`` of ``line`` holds what was recorded, ``saw`` what the model gives; ``place`` and ``rule`` say in
+    words what was looked at.
+    """
 
     line: int
     row: Row
     saw: Any
-    config_base: int
+    place: str
+    rule: str
+
+    @property
+    def expected(self) -> Any:
+        return self.row[_VALUE_KEYS.get(self.row["op"], "value")]
 
 
 @dataclass(slots=True)
@@ -84,14 +94,22 @@ class Replay:
         for line, row in enumerate(rows, 2):
             look = observe.get(row["op"])
             if look is None:
-                act[row["op"]](row)
+                try:
+                    act[row["op"]](row)
+                except HostCommandError as error:
+                    raise TraceError(line, str(error)) from error
                 continue
             self.result.observations += 1
             saw = look(row)
             if saw != row[_VALUE_KEYS.get(row["op"], "value")]:
-                base = self._actor.function.registers.config_base
-                self.result.differences.append(Difference(line, row, saw, base))
+                self.result.differences.append(self._difference(line, row, saw))
         self.result.stops = self._actor.stops
+
+    def _difference(self, line: int, row: Row, saw: Any) -> Difference:
+        function = self._actor.function
+        base = function.registers.config_base
+        place, rule = describe(row, self.machine.device, function.config, base, self._actor.rings)
+        return Difference(line, row, saw, place, rule)
 
     # --- accesses
 
