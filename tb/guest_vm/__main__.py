@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     boot.add_argument("--waves", action="store_true", help="record (the RTL only)")
     boot.add_argument("--no-compare", action="store_true", help="leave out the run with QEMU's own disk")
     boot.add_argument("--limit", type=float, default=Limits().run_s, help="seconds the guest may take")
+    boot.add_argument("--rtl", type=Path, default=ROOT, help="folder with another rtl/ to run against")
     boot.add_argument("--folder", type=Path, help="where images, logs and results go (emptied first)")
     boot.set_defaults(verb=_run)
     return parser
@@ -84,7 +85,10 @@ def _server(chosen: argparse.Namespace) -> ServerMaker:
         return model_server
     from tb.guest_vm.rtl_server import rtl_server  # needs the project's environment, the model does not
 
-    return rtl_server(seed=chosen.seed, waves=chosen.waves)
+    if chosen.rtl == ROOT:
+        return rtl_server(seed=chosen.seed, waves=chosen.waves)
+    rtl = chosen.rtl.absolute()
+    return rtl_server(seed=chosen.seed, waves=chosen.waves, rtl=rtl, builds=rtl / "build")
 
 
 def _serve_model(_chosen: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,11 @@ GRACE_S = 5.0
 
 @dataclass(slots=True, frozen=True)
 class Program:
-    """What to run: `name` as the user knows it, output to `log`, errors to `errors` (or to the log too)."""
+    """What to run: `name` as the user knows it, output to `log`, errors to `errors` (or to the log too).
+
+    `explain`, asked after its end, says in a sentence why it failed, "" if it did not: for a program whose
+    exit status does not tell.
+    """
 
     name: str
     command: Sequence[str]
@@ -26,6 +30,7 @@ class Program:
     errors: Path | None = None
     folder: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    explain: Callable[[], str] | None = None
 
 
 class Child:
@@ -72,8 +77,14 @@ class Child:
         self._signal(signal.SIGKILL)
         self._process.wait()
 
+    def failure(self) -> str:
+        """Why it failed, where it can explain that; else ""."""
+        return self.program.explain() if self.program.explain is not None else ""
+
     def last_words(self) -> str:
-        """The last line it wrote to its errors, else to its log."""
+        """Its own explanation, else the last line it wrote to its errors, else to its log."""
+        if explained := self.failure():
+            return explained
         paths = [path for path in (self.program.errors, self.program.log) if path is not None]
         return next((words for path in paths if (words := last_line(path))), "it wrote nothing")
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
+from xml.etree import ElementTree
 
 from tb.flow.build import Recipe, Use, build
 from tb.flow.options import SimOptions
@@ -49,6 +51,21 @@ def rtl_server(
             f"+verilator+seed+{seed % (2**31 - 1) + 1}",
             *(["--trace"] if waves else []),
         ]
-        return Program("the simulation", command, folder / "simulation.log", None, folder, environment)
+        explain = partial(failure, folder / "results.xml")
+        return Program(
+            "the simulation", command, folder / "simulation.log", None, folder, environment, explain
+        )
 
     return make
+
+
+def failure(results: Path) -> str:
+    """Why the simulation's test failed; "" where it passed, or where the verdicts say it better."""
+    try:
+        found = ElementTree.parse(results).getroot().findall(".//testcase/failure")
+    except (OSError, ElementTree.ParseError):
+        return ""
+    for element in found:
+        if "MismatchError" not in (kind := element.get("type") or "failure"):
+            return f"{kind}: {(element.get('message') or '').partition(chr(10))[0]}"
+    return ""

@@ -5,6 +5,7 @@ It lies here and not among the tests because it needs a guest: `make guest` star
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +27,9 @@ from tb.targets.rtl import RtlBus
 from tb.vfio_user.function import FunctionShape
 from tb.vfio_user.protocol import Region
 
+VERDICTS_WANTED = 5
+VERDICT_GRACE_S = 1.0
+
 
 class InterruptWire(uvm_subscriber):
     """Hands the interrupts that the monitor finds to the function's host side."""
@@ -46,6 +50,7 @@ class RealGuest(FunctionTest):
         self.disk = FileDisk(Path(self.guest.disk))
         self.ram = GuestRam()
         self.served = ServerResults(ending="the guest was never served")
+        self.first_verdict = 0.0
         return replace(block_config(replace(options, disk=self.guest.disk)), memory=self.ram, disk=self.disk)
 
     def build_phase(self) -> None:
@@ -65,7 +70,17 @@ class RealGuest(FunctionTest):
         shape = FunctionShape(regions, vectors=config.device.vectors)
         function = RtlFunction(bus, self.env, self.ram, shape)
         self.wire.function = function
-        self.served = await offer(function, self.disk, self.guest)
+        self.served = await offer(function, self.disk, self.guest, self.verdict_given)
+
+    def verdict_given(self) -> str | None:
+        """Why to stop the guest early: once the function is wrong, what the guest does then shows little."""
+        verdicts = self.env.scoreboard.verdicts
+        if not verdicts:
+            return None
+        self.first_verdict = self.first_verdict or time.monotonic()
+        if len(verdicts) < VERDICTS_WANTED and time.monotonic() < self.first_verdict + VERDICT_GRACE_S:
+            return None
+        return f"stopped after the golden model's verdict: {verdicts[0]}"
 
     def write_counters(self) -> None:
         super().write_counters()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from tb.guest_vm.seabios_guest import SeabiosGuest
 from tb.guest_vm.server_options import ServerOptions, ServerResults
 from tb.guest_vm.supervisor import GuestRun, Limits, run_guest
 from tb.vfio_user.interrupts import InterruptMode
+from tb.vfio_user.server import PATH_LIMIT
 
 ROOT = Path(__file__).resolve().parents[2]
 GUESTS: dict[str, type[GuestKind]] = {"linux": LinuxGuest, "seabios": SeabiosGuest}
@@ -61,10 +64,9 @@ def run(request: Request, server_maker: ServerMaker) -> Outcome:
     reference = _reference(request, tools, folder / "reference") if request.compare else None
     say(f"booting {request.guest} against the {request.target}")
     guest = GUESTS[request.guest].prepare(tools, folder, request.seed)
-    # A socket's path is short by law; the folder's may be long.
-    with tempfile.TemporaryDirectory(prefix="guest-") as place:
+    with _short_folder(folder) as place:
         options = ServerOptions(
-            socket=f"{place}/function",
+            socket=str(place / "function.sock"),
             disk=str(guest.image),
             results=str(folder / "function.json"),
             accesses=str(folder / "accesses.log"),
@@ -76,6 +78,16 @@ def run(request: Request, server_maker: ServerMaker) -> Outcome:
     results = ServerResults.load(folder / "function.json")
     troubles = _troubles(ran, results, guest, request)
     return Outcome(request.title, ran, results, tuple(troubles), folder, reference)
+
+
+@contextmanager
+def _short_folder(folder: Path) -> Iterator[Path]:
+    """Where a socket can lie: its path is short by law. Else a folder of its own, gone afterwards."""
+    if len(os.fsencode(folder)) < PATH_LIMIT - len("/function.sock"):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="guest-") as place:
+        yield Path(place)
 
 
 def _reference(request: Request, tools: Provision, folder: Path) -> GuestRun | None:
@@ -99,17 +111,18 @@ def _machine(command: list[str], folder: Path) -> Program:
 
 def _troubles(ran: GuestRun, results: ServerResults | None, guest: GuestKind, request: Request) -> list[str]:
     """Everything that is not as it should be, the likeliest cause first."""
-    said = []
-    if results is not None and results.mismatches:
-        said.append(f"{results.mismatches} mismatches between the function and the golden model")
-    if ran.trouble:
-        said.append(ran.trouble)
-    else:
-        said += guest.complaints(ran.log)
+    said = [ran.trouble] if ran.trouble else guest.complaints(ran.log)
     if results is None:
         return said or ["the function's server left no results"]
-    if not ran.trouble and not results.client_left:
-        said.append(f"the function's server stopped early: {results.ending}")
+    if not results.client_left:
+        said = [results.ending]  # the server ended it: what happened to the guest follows from that
+    if results.mismatches:
+        first = results.verdicts[0] if results.verdicts else "no verdict was kept"
+        sentence = (
+            f"{results.mismatches} mismatches between the function and the golden model, first: {first}"
+        )
+        # A guest that went away leaves requests unanswered: that is no fault of the function.
+        said = [*said, sentence] if ran.trouble and results.client_left else [sentence]
     said += [f"the server refused a message of QEMU: {error}" for error in results.protocol_errors]
     if not ran.trouble and request.target == "rtl" and not results.accesses_scored:
         said.append("not one access was scored")

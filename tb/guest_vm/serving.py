@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from tb.guest_vm.file_disk import FileDisk
@@ -12,8 +13,12 @@ from tb.vfio_user.server import Listener, serve
 from tb.vfio_user.session import Session
 
 
-async def offer(function: Function, disk: FileDisk, options: ServerOptions) -> ServerResults:
-    """Serve the first client that comes until it leaves. Scores and clocks are the caller's to fill in.
+async def offer(
+    function: Function, disk: FileDisk, options: ServerOptions, stop: Callable[[], str | None] = lambda: None
+) -> ServerResults:
+    """Serve the first client that comes until it leaves, or `stop` gives a reason (a sentence).
+
+    Scores and clocks are the caller's to fill in.
 
     The wait for the client blocks this process, which is what a simulation with nothing to do should do.
     """
@@ -25,7 +30,7 @@ async def offer(function: Function, disk: FileDisk, options: ServerOptions) -> S
             return results
         listener.close()  # one client only: the socket's file goes as soon as it is there
         watched = WatchedFunction(function, log)
-        session, ending = await serve(connection, watched, options.mode, lambda: None)
+        session, ending = await serve(connection, watched, options.mode, stop)
     results.ending, results.client_left = ending.sentence, ending.client_left
     results.accesses = [(*key, count) for key, count in sorted(watched.accesses.items())]
     results.requests, results.bytes = dict(disk.requests), dict(disk.bytes)

@@ -138,6 +138,8 @@ def _with_server_end(run: GuestRun, function: Child) -> GuestRun:
         trouble = f"{name} did not end within {SERVER_END_LIMIT_S:.0f} s of the guest"
     elif status != 0:
         trouble = f"{name} ended {ended(status)}: {function.last_words()}"
+    elif failure := function.failure():
+        trouble = f"{name} failed: {failure}"
     else:
         return run
     return GuestRun(trouble, run.log, run.wall_s, run.first_word_s)

@@ -64,10 +64,17 @@ class ClientRequests:
             flags = HeaderFlag.REPLY | HeaderFlag.ERROR
             self._connection.send(protocol.message(header.message_id, header.command, b"", flags, number))
 
-    def post_write(self, address: int, data: bytes) -> None:
-        """Write guest memory (or an interrupt message) through the client, without an answer."""
+    def post_write(self, address: int, data: bytes) -> bool:
+        """Write guest memory (or an interrupt message) through the client, without an answer.
+
+        False when the client is gone: whoever serves it finds that out with the next message.
+        """
         body = protocol.DMA_ACCESS.pack(address, len(data)) + data
-        self._connection.send(protocol.message(self._id(), Command.DMA_WRITE, body, HeaderFlag.NO_REPLY))
+        try:
+            self._connection.send(protocol.message(self._id(), Command.DMA_WRITE, body, HeaderFlag.NO_REPLY))
+        except DisconnectedError:
+            return False
+        return True
 
     def dma_read(self, address: int, length: int) -> bytes:
         """Read guest memory through the client; DmaError when it refuses or cannot be asked now."""
@@ -96,6 +103,12 @@ class ClientRequests:
         self._connection.close()
 
     def _exchange(self, command: Command, body: bytes, address: int) -> bytes:
+        try:
+            return self._asked(command, body, address)
+        except DisconnectedError as gone:
+            raise DmaError(f"a DMA at {address:#x} needs the client: {gone}") from gone
+
+    def _asked(self, command: Command, body: bytes, address: int) -> bytes:
         self._answer_first(address)
         message_id = self._id()
         self._connection.send(protocol.message(message_id, command, body))

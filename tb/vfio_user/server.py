@@ -23,7 +23,10 @@ from tb.vfio_user.transport import Connection, DisconnectedError
 
 IDLE_LOOK_S = 0.2
 """How long one sleep on the socket lasts at most, so that `stop` is asked often enough (seconds)."""
-_PATH_LIMIT = 107
+LAST_ADVANCES = 1000
+"""How often a function may go on with its work after its client has left."""
+PATH_LIMIT = 107
+"""Bytes a UNIX socket's path may have."""
 
 Stop = Callable[[], str | None]
 """Asked between any two messages: a sentence when the server shall stop, None to go on."""
@@ -38,8 +41,8 @@ class Listener:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if len(os.fsencode(path)) > _PATH_LIMIT:
-            raise ListenerError(f"the socket path {path} is longer than {_PATH_LIMIT} bytes")
+        if len(os.fsencode(path)) > PATH_LIMIT:
+            raise ListenerError(f"the socket path {path} is longer than {PATH_LIMIT} bytes")
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         path.unlink(missing_ok=True)
         try:
@@ -68,7 +71,7 @@ class Listener:
 
 @dataclass(slots=True, frozen=True)
 class Ending:
-    """Why a session ended, as a sentence, and whether the client simply left between two messages."""
+    """Why a session ended, as a sentence, and whether it was the client who ended it."""
 
     sentence: str
     client_left: bool = False
@@ -80,13 +83,29 @@ async def serve(
     """Serve one client until it leaves or `stop` says so. The session's counts stay readable afterwards."""
     session = Session(connection, function, mode)
     try:
-        return session, await _loop(session, connection, function, stop)
-    except DisconnectedError as gone:
-        return session, Ending(str(gone), client_left="between messages" in str(gone))
-    except ProtocolError as broken:
-        return session, Ending(f"the client's stream cannot be read any further: {broken.sentence}")
+        ending = await _served(session, connection, function, stop)
+        if ending.client_left:
+            await _finish_work(function)
+        return session, ending
     finally:
         session.close()
+
+
+async def _served(session: Session, connection: Connection, function: Function, stop: Stop) -> Ending:
+    try:
+        return await _loop(session, connection, function, stop)
+    except DisconnectedError as gone:
+        return Ending(str(gone), client_left=True)
+    except ProtocolError as broken:
+        return Ending(f"the client's stream cannot be read any further: {broken.sentence}")
+
+
+async def _finish_work(function: Function) -> None:
+    """Let the function end what it has begun: the memory of a client that has left is still mapped."""
+    for _ in range(LAST_ADVANCES):
+        if not function.busy():
+            return
+        await function.advance()
 
 
 async def _loop(session: Session, connection: Connection, function: Function, stop: Stop) -> Ending:

@@ -109,8 +109,10 @@ class Session:
             else:
                 counts.dropped += 1
             return
-        counts.messages += 1
-        self._client.post_write(address, data.to_bytes(4, "little"))
+        if self._client.post_write(address, data.to_bytes(4, "little")):
+            counts.messages += 1
+        else:
+            counts.dropped += 1
 
     def interrupt_line(self, asserted: bool) -> None:
         """The function's INTx line."""
