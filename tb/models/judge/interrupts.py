@@ -37,8 +37,6 @@ class Interrupts:
         self._config_source = queues
         self._times: list[deque[int]] = [deque() for _ in range(queues + 1)]
         self._line = False
-        self._line_could_be: set[bool] = set()
-        self._steps_since_line = False
         self._sent = 0
         self._changed_ns = self._changed_sent = 0
         self._owed_ns: int | None = None
@@ -66,6 +64,8 @@ class Interrupts:
 
     def write(self, order: int, before: Snapshot, after: Snapshot) -> None:
         """A register write that leads from `before` to `after` was accepted."""
+        if after.generation != before.generation:
+            self.completion_sent()  # a reset forgives only what is not overdue
         self._step(order, after, _write_change(self._profile, before, after))
         if before.entries is not after.entries:
             self._collect_addresses()
@@ -93,11 +93,12 @@ class Interrupts:
         def change(world: World) -> tuple[World, ...]:
             return (world._replace(read=(*world.read, (key, value(world)))),)
 
+        self._age()
         self.worlds.step(order, self.worlds.latest, change)
 
     def _step(self, order: int, after: Snapshot, change: Callable[[World], tuple[World, ...]]) -> None:
+        self._age()
         self.worlds.step(order, after, change)
-        self._steps_since_line = True
         self._touch()
 
     def settle(self, order: int) -> None:
@@ -105,7 +106,6 @@ class Interrupts:
         if not self.worlds.unsettled:
             return
         self._age()
-        self._note_line()
         self.worlds.settle(order)
         self._touch()
         self._collect_addresses()
@@ -133,10 +133,16 @@ class Interrupts:
         self._age()
         self._flush()
         data = int.from_bytes(tlp.data, "little")
+
+        def known(state: Snapshot, vector: int) -> bool:
+            entry = state.entries[vector]
+            return entry.address == tlp.address and entry.data == data
+
         vectors = self._vectors(lambda entry: entry.address == tlp.address and entry.data == data)
         if not vectors:
-            vectors = self._wrong_data(tlp.address, data)
-        exact = self._take(vectors, lambda state, vector: state.sends(vector))
+            self._wrong_data(tlp.address, data)
+            return
+        exact = self._take(vectors, lambda state, vector: state.sends(vector) and known(state, vector))
         if not exact:
             self._accuse(vectors)
         self._touch()
@@ -150,18 +156,18 @@ class Interrupts:
                     found.append(vector)
         return found
 
-    def _wrong_data(self, address: int, data: int) -> list[int]:
+    def _wrong_data(self, address: int, data: int) -> None:
+        """The message goes to an entry's address with data that entry never had; it counts as that entry's."""
         vectors = self._vectors(lambda entry: entry.address == address)
         entries = self.worlds.latest.entries
-        expected = ", ".join(f"{entries[v].data:#010x}" for v in vectors)
-        names = " or ".join(str(v) for v in vectors)
         self._record.verdict(
             "PCI-MSIX-16",
-            f"The message to {address:#x} does not carry the data of vector {names}.",
-            expected,
+            f"The message to {address:#x} does not carry the data of vector {_names(vectors)}.",
+            ", ".join(f"{entries[v].data:#010x}" for v in vectors),
             f"{data:#010x}",
         )
-        return vectors
+        self._take(vectors, lambda _state, _vector: True)
+        self._touch()
 
     def _take(self, vectors: list[int], allowed: Callable[[Snapshot, int], bool]) -> bool:
         """Remove the worlds that do not explain a message of one of `vectors`; False when none does."""
@@ -191,7 +197,7 @@ class Interrupts:
         for rule, why, allows in _GATES:
             if not any(allows(state, vector) for state in states for vector in vectors):
                 return rule, why
-        return "", ""
+        return "PCI-MSIX-16", "with an address and data that it had at no one time while it might send"
 
     def _uncalled(self) -> tuple[str, str]:
         if self._undecided():
@@ -218,23 +224,11 @@ class Interrupts:
             return
         self._age()
         self._flush()
-        self._note_line()
-        if asserted not in self._line_could_be:
+        if not self.worlds.keep(lambda world: bool(world.shown) and world.line == asserted):
             self._accuse_line(asserted)
-        elif not self._steps_since_line:
-            self.worlds.keep(lambda world: self._wanted(world) == asserted)
         self._line = asserted
-        self._line_could_be = set()
-        self._steps_since_line = self.worlds.unsettled
+        self.worlds.replace({world._replace(line=int(asserted), shown=0) for world in self.worlds.set})
         self._touch()
-
-    def _wanted(self, world: World) -> bool:
-        """The level of the line in a world."""
-        return bool(world.level) and not self.worlds.state(world).intx_disable
-
-    def _note_line(self) -> None:
-        if len(self._line_could_be) < 2:
-            self._line_could_be.update(self._wanted(world) for world in self.worlds.close())
 
     def _accuse_line(self, asserted: bool) -> None:
         states = self.worlds.states
@@ -317,8 +311,9 @@ class Interrupts:
             what = f"The message of vector {', '.join(map(str, owed))} never came, though it is owed and not masked."
             self._record.verdict("VRING-INT-01", what, "one message", "none")
             return
-        expected = "Assert_INTA" if self._wanted(world) else "Deassert_INTA"
-        rule = "VPCI-INT-17" if self._wanted(world) else "PCI-INT-01"
+        asserts = world.line if world.shown else self.worlds.wanted(world)
+        expected = "Assert_INTA" if asserts else "Deassert_INTA"
+        rule = "VPCI-INT-17" if asserts else "PCI-INT-01"
         self._record.verdict(rule, "The INTx message that follows the cause never came.", expected, "none")
 
     def _owed_vectors(self, world: World) -> list[int]:
@@ -326,13 +321,15 @@ class Interrupts:
         return [v for v in range(len(state.entries)) if world.pending >> v & 1 and state.sends(v)]
 
     def _owes(self, world: World) -> bool:
-        return self._wanted(world) != self._line or bool(world.pending and self._owed_vectors(world))
+        if world.shown or world.line != self.worlds.wanted(world):
+            return True
+        return bool(world.pending and self._owed_vectors(world))
 
     def _paid(self, world: World) -> World:
         for vector in self._owed_vectors(world):
             world = world._replace(pending=world.pending & ~(1 << vector), again=0)
-        self._line = self._wanted(world)
-        return world
+        self._line = bool(self.worlds.wanted(world))
+        return world._replace(line=int(self._line), shown=0)
 
     def end_of_test(self) -> None:
         """Nothing may be owed any more."""
@@ -363,6 +360,10 @@ _GATES: tuple[tuple[str, str, Callable[[Snapshot, int], bool]], ...] = (
 )
 
 
+def _names(vectors: list[int]) -> str:
+    return " or ".join(map(str, vectors))
+
+
 def _sent(world: World, vector: int) -> World:
     """The world after a message of `vector`."""
     bit = 1 << vector
@@ -389,7 +390,7 @@ def _write_change(
 
 def _reset(world: World) -> tuple[World, ...]:
     """VPCI-STAT-06, VPCI-STAT-08: ISR, line and pending bits are cleared, causes forgotten."""
-    return (World(world.step, 0, 0, 0, 0, (0,) * len(world.unfired), world.read),)
+    return (world._replace(isr=0, level=0, pending=0, again=0, unfired=(0,) * len(world.unfired)),)
 
 
 def _drop_level(world: World) -> tuple[World, ...]:

@@ -130,7 +130,8 @@ class Requests:
     def read(self, tlp: Tlp, deliver: Deliver) -> None:
         """Keep a memory read that was judged; `deliver` gets its bytes."""
         tag = tlp.tag
-        if tag in self.outstanding:
+        before = self.outstanding.get(tag)
+        if before is not None and not before.unanswered:
             self._record.verdict("BAD-DEV-18", f"Tag {tag} is used again while its read is outstanding.")
         address, count = requested_bytes(tlp)
         self.outstanding[tag] = Outstanding(tlp, address, count, deliver)

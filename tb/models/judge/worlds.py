@@ -32,6 +32,8 @@ class World(NamedTuple):
     step: int
     isr: int
     level: int
+    line: int
+    shown: int
     pending: int
     again: int
     unfired: tuple[int, ...]
@@ -62,7 +64,7 @@ class Worlds:
         self._steps: list[Step] = []
         self._states: list[Snapshot] = [first]  # _states[k - base]: registers after k steps
         self._nothing = (0,) * sources
-        self.set: set[World] = {World(0, 0, 0, 0, 0, self._nothing)}
+        self.set: set[World] = {World(0, 0, 0, 0, 0, 0, 0, self._nothing)}
         self._closed = True
 
     # --- what may happen unseen
@@ -70,6 +72,10 @@ class Worlds:
     def state(self, world: World) -> Snapshot:
         """The registers in a world."""
         return self._states[world.step - self._base]
+
+    def wanted(self, world: World) -> int:
+        """The level that INTx should have in a world."""
+        return 0 if self._states[world.step - self._base].intx_disable else world.level
 
     @property
     def latest(self) -> Snapshot:
@@ -98,6 +104,11 @@ class Worlds:
                     if moved not in reached:
                         reached.add(moved)
                         frontier.append(moved)
+            if not world.shown and world.line != self.wanted(world):
+                told = world._replace(line=1 - world.line, shown=1)
+                if told not in reached:
+                    reached.add(told)
+                    frontier.append(told)
             if world.unfired == self._nothing:
                 continue
             for source, count in enumerate(world.unfired):

@@ -1,0 +1,107 @@
+"""The judge on register reads: a predicted value for each enabled byte, a set where timing decides (VPCI-REG)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tb.models.judge.media import CapacityChanged
+from tb.pcie.tlp import Channel, completion_for, io_read
+from tests.unit.fake_function import BAR0, FUNCTION_ID, Fact, FakeFunction
+from tests.unit.planting import altered, assert_clean, flipped, rules
+
+
+def started(*, msix: bool = True) -> FakeFunction:
+    function = FakeFunction()
+    function.start(msix=msix)
+    return function
+
+
+def last_read_flipped(function: FakeFunction, byte: int) -> list[Fact]:
+    """The facts with one byte of the last completion's data wrong."""
+    place = len(function.facts) - 1
+    tlp = function.facts[place].tlp
+    assert tlp is not None
+    return altered(function.facts, place, data=flipped(tlp.data, byte))
+
+
+@pytest.mark.parametrize("offset", [0x00, 0x04, 0x08, 0x0C, 0x0E, 0x10, 0x12, 0x14, 0x16, 0x18, 0x1C, 0x30])
+@pytest.mark.parametrize("msix", [True, False])
+def test_a_wrong_byte_of_bar0_is_told(offset: int, msix: bool) -> None:
+    function = started(msix=msix)
+    function.io_read(offset, 1)
+    assert_clean(function)
+    assert rules(last_read_flipped(function, offset & 3)) == {"VPCI-REG-01"}
+
+
+@pytest.mark.parametrize("offset", [0x00, 0x02, 0x04, 0x08, 0x0E, 0x10, 0x14, 0x2E, 0x34, 0x3C, 0x40, 0x43, 0x50, 0x70, 0xFC])
+def test_a_wrong_byte_of_configuration_space_is_told(offset: int) -> None:
+    function = started()
+    function.config_read(offset, 1)
+    assert_clean(function)
+    assert rules(last_read_flipped(function, offset & 3)) <= {"PCI-CFG-01", "PCI-CFG-05"}
+    assert rules(last_read_flipped(function, offset & 3))
+
+
+@pytest.mark.parametrize("offset", [0x00, 0x08, 0x0C, 0x2C, 0x30, 0x7F0, 0x804, 0xFFC])
+def test_a_wrong_word_of_bar1_is_told(offset: int) -> None:
+    function = started()
+    function.mem_read(offset)
+    assert_clean(function)
+    assert rules(last_read_flipped(function, 0)) <= {"PCI-MSIX-03", "PCI-MSIX-04"}
+    assert rules(last_read_flipped(function, 0))
+
+
+@pytest.mark.parametrize("bit", [1 << 0, 1 << 3, 1 << 5, 1 << 7])
+def test_an_error_bit_nobody_caused_is_told(bit: int) -> None:
+    function = started()
+    function.config_read(0x04)
+    place = len(function.facts) - 1
+    tlp = function.facts[place].tlp
+    assert tlp is not None
+    assert rules(altered(function.facts, place, data=flipped(tlp.data, 3, bit))) == {"PCI-CFG-05"}
+
+
+def test_transactions_pending_is_told_while_a_read_is_outstanding() -> None:
+    function = started()
+    function.config_read(0x58)
+    access = function.facts[-2:]
+    function.facts = function.facts[:-2]
+    function.request(0, 3, 512)
+    function.kick()
+    read = next(i for i, fact in enumerate(function.facts) if fact.channel is Channel.RX_CPL)
+    during = [*function.facts[:read], *access, *function.facts[read:]]
+    assert "PCI-FLR-07" in rules(during)
+    tlp = access[1].tlp
+    assert tlp is not None
+    assert_clean(altered(during, read + 1, data=flipped(tlp.data, 2, 0x20)))
+
+
+def test_capacity_may_read_old_or_new_while_it_changes() -> None:
+    function = started()
+    old = function.device.config_bytes()[:4]
+    request = io_read(BAR0 + 0x18, 4, tag=30)
+    function.add(Channel.RX_REQ, request)
+    function.device.resize(0x1234)
+    function.add_media(CapacityChanged(0x1234))
+    new = function.device.config_bytes()[:4]
+    message = function.model.config_interrupt()
+    assert message is not None
+    for data in (old, new):
+        answer = completion_for(request, data, completer_id=FUNCTION_ID)
+        function.facts = [f for f in function.facts if f.channel is not Channel.TX_CPL or f.tlp is None or f.tlp.tag != 30]
+        function.add(Channel.TX_CPL, answer)
+        assert "VPCI-REG-01" not in rules(function.facts)
+    mixed = old[:1] + b"\x77" + new[2:]
+    function.facts.pop()
+    function.add(Channel.TX_CPL, completion_for(request, mixed, completer_id=FUNCTION_ID))
+    assert "VPCI-REG-01" in rules(function.facts)
+
+
+def test_capacity_must_read_new_some_time_after_the_change() -> None:
+    function = started()
+    old = function.device.config_bytes()[:4]
+    function.resize(0x1234)
+    function.wait(5_000)
+    function.io_read(0x18, 4)
+    assert_clean(function)
+    assert "VPCI-REG-01" in rules(altered(function.facts, len(function.facts) - 1, data=old))
