@@ -49,7 +49,7 @@ module packet_view (
   assign begins = valid_i && first_q;
 
   always_comb begin
-    unique casez (hdr_i[127:120])
+    casez (hdr_i[127:120])
       8'b00?0_0000: kind_d = MRd;
       8'b00?0_0001: kind_d = MRdLk;
       8'b0000_0010: kind_d = IORd;
@@ -67,7 +67,7 @@ module packet_view (
   end
 
   function automatic logic [63:0] name_of(kind_e value);
-    unique case (value)
+    case (value)
       MRd:     return "MRd";
       MRdLk:   return "MRdLk";
       IORd:    return "IORd";
@@ -111,7 +111,7 @@ module packet_view (
       status       = hdr_i[79:77];
       byte_count   = hdr_i[75:64];
       message_code = kind_d == Msg ? hdr_i[71:64] : 8'h00;
-      unique case (kind_d)
+      case (kind_d)
         CfgRd0, CfgWr0, CfgRd1, CfgWr1: address = 64'(hdr_i[43:32]);
         Cpl, CplD:                      address = 64'(hdr_i[38:32]);
         default:                        address = hdr_i[125] ? hdr_i[63:0] : 64'(hdr_i[63:32]);
