@@ -26,6 +26,7 @@ from tb.flow.progress import Position, ProgressReader
 
 COUNTERS = "counters.json"
 LOG = "sim.log"
+NESTED_ERROR = re.compile(r"^[ |]*(?:\w+\.)*(\w+: (?!Multiple exceptions).+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +172,13 @@ def judge_end(ended: Ended, run: Run, results: Path, counters: Mapping[str, Any]
 
 
 def _reason(element: ElementTree.Element) -> str:
+    """Type and message of what a test raised; of a group, of the first error in it."""
+    kind, message = element.get("type", ""), (element.get("message") or "").strip()
+    if kind == "ExceptionGroup":
+        nested = NESTED_ERROR.search(element.text or "")
+        return nested[1] if nested else message
     # The first line only: an assert adds its source, pytest-style, in further ones.
-    message = (element.get("message") or "").strip().partition("\n")[0]
-    return ": ".join(part for part in (element.get("type", ""), message) if part)
+    return ": ".join(part for part in (kind, message.partition("\n")[0]) if part)
 
 
 def last_line(log: Path) -> str:

@@ -25,9 +25,21 @@ def test_a_run_that_held_has_no_message(tmp_path: Path) -> None:
     assert judge_end(GOOD, RUN, _results(tmp_path, "<testcase/>"), SCORED) == ""
 
 
+GROUP = """<testcase><failure type="ExceptionGroup" message="Multiple exceptions in test (2 sub-exceptions)">
+  | ExceptionGroup: Multiple exceptions in test (2 sub-exceptions)
+  +-+---------------- 1 ----------------
+    | Traceback (most recent call last):
+    |   File "x.py", line 3, in run
+    | tb.harness.SharedMemoryError: The memory is gone.
+    +---------------- 2 ----------------
+    | RuntimeError: cancelled
+</failure></testcase>"""
+
+
 @pytest.mark.parametrize(
     ("cases", "part"),
     [
+        ((GROUP,), "SharedMemoryError: The memory is gone."),
         ((), "0 tests ran"),
         (("<testcase/>", "<testcase/>"), "2 tests ran"),
         (('<testcase><failure type="E" message="wrong&#10;assert x"/></testcase>',), "E: wrong"),
