@@ -64,7 +64,7 @@ class Judge:
             self._snapshots,
             self._completions,
             self._take_events,
-            lambda: bool(self._requests.outstanding),
+            lambda: self._requests.awaited,
         )
         self._requests.function_ids = lambda: self._accesses.function_ids
         court = Court(
@@ -182,7 +182,7 @@ class Judge:
         """Whether the function has nothing to do that anybody knows of: a test may end."""
         return (
             not self._completions.waiting
-            and not self._requests.outstanding
+            and not self._requests.awaited
             and all(queue.idle or queue.stopped or queue.excused for queue in self._dma.live.values())
         )
 

@@ -136,6 +136,11 @@ class Requests:
         address, count = requested_bytes(tlp)
         self.outstanding[tag] = Outstanding(tlp, address, count, deliver)
 
+    @property
+    def awaited(self) -> bool:
+        """Whether the host owes an answer that the function may still count on."""
+        return any(not read.unanswered for read in self.outstanding.values())
+
     def unanswered(self, tag: int) -> Outstanding | None:
         """The host will not answer `tag`, or only when the function may have given up."""
         read = self.outstanding.get(tag)
