@@ -151,6 +151,7 @@ class Judge:
         record.time_ns = time_ns
         record.tlp = None
         self._completions.end_of_test()
+        self._requests.end_of_test()
         if self._snapshots.latest.bus_master:
             self._dma.end_of_test()
         self._interrupts.end_of_test()
@@ -216,9 +217,12 @@ class Judge:
 
     def _answered(self, tlp: Tlp) -> None:
         """A completion the function got."""
+        late = self._requests.given_up(tlp.tag)
         outcome = self._requests.completion(tlp)
         if outcome is not Outcome.TAKEN:
             self._accesses.dma_error(tlp, expected=outcome is Outcome.FAILED)
+        elif late:
+            self._accesses.device_error_possible()
 
     def _take_events(self, order: int, events: Events, before: Snapshot) -> None:
         """What a register write causes beyond the registers."""

@@ -136,6 +136,11 @@ class Requests:
         address, count = requested_bytes(tlp)
         self.outstanding[tag] = Outstanding(tlp, address, count, deliver)
 
+    def given_up(self, tag: int) -> bool:
+        """Whether the function may have given up the read with `tag`: its completion then is an unexpected one."""
+        read = self.outstanding.get(tag)
+        return read is not None and read.unanswered
+
     @property
     def awaited(self) -> bool:
         """Whether the host owes an answer that the function may still count on."""
@@ -177,3 +182,9 @@ class Requests:
             and tlp.lower_address == (read.address + done) & 0x7F
             and tlp.length > 0
         )
+
+    def end_of_test(self) -> None:
+        """Every read must have been answered, unless the host said that it would not."""
+        for read in self.outstanding.values():
+            if not read.unanswered:
+                self._record.verdict("BAD-RING-37", f"The host never completed the DMA read {read.tlp}.")
