@@ -29,14 +29,20 @@ $(STAMP): pyproject.toml $(RENEW)
 clean:
 	@rm -rf sim_build
 
-#> make sim       the main job: enumerate, attach, read a real disk image through the ring, write, reset
-#>                DEVICE= TEST= SEED= CONFIG= WAVES=1 DISK=image BYTES=n
-#> make test      every test: models, guest, tools and the simulations            SEED= JOBS=
-#> make regress   every simulation test times SEEDS=n, JOBS=n at once              TEST= SEED=first
-#> make waves     one test with a dump and a GTKWave save file                     TEST= SEED= CONFIG=
-#> make oracle    the golden model against recordings of QEMU                      TRACES=dir
-#> make guest     a real guest against the RTL                                     GUEST=linux|seabios
+#> make sim       the main job: enumerate, attach, read a disk image through the ring, write, reset; all of it scored
+#>                  TEST= DEVICE= CONFIG= SEED=n|random DISK=image BYTES=n[k|m|g] WAVES=1 JOBS=n
+#> make test      every test: models, guest, tools and the simulations
+#>                  SEED= JOBS=
+#> make regress   every simulation test on every configuration of the plan, times SEEDS seeds
+#>                  SEEDS=n JOBS=n SEED=first TEST= DEVICE= CONFIG=
+#> make waves     one test with a dump and a GTKWave save file
+#>                  TEST= SEED= CONFIG= DISK= BYTES=
+#> make oracle    the golden model against recordings of QEMU
+#>                  TRACES=folder PROFILE=name|file
+#> make guest     a real guest boots from the RTL
+#>                  GUEST=linux|seabios INTR=function|qemu|intx TARGET=rtl|model SEED= WAVES=1 COMPARE=0
+#> make bugs      plants faults into copies of the RTL and sees each one caught
+#>                  BUG= JOBS= SEED=
 #> make bench     performance figures
-#> make bugs      plant faults into copies of the RTL and see each one caught      BUG= JOBS=
 #> make lint      the linters for Python and SystemVerilog
-#> make clean     remove everything generated (sim_build/)
+#> make clean     removes everything generated (sim_build/)

@@ -30,6 +30,12 @@ class Variables:
     disk: Path | None = None
     bytes_limit: int | None = None
     bug: str | None = None
+    traces: Path | None = None
+    profile: str | None = None
+    guest: str = "linux"
+    interrupts: str = "function"
+    target: str = "rtl"
+    compare: bool = True
 
 
 def _number(name: str, text: str, low: int, high: int) -> int:
@@ -46,10 +52,17 @@ def _seed(text: str) -> int:
     return secrets.randbelow(2**31) if text == "random" else _number("SEED", text, 0, LARGEST_SEED)
 
 
-def _flag(text: str) -> bool:
+def _flag(name: str, text: str) -> bool:
     if text not in ("0", "1"):
-        raise FlowError(f"WAVES={text}: it must be 0 or 1.")
+        raise FlowError(f"{name}={text}: it must be 0 or 1.")
     return text == "1"
+
+
+def _folder(name: str, text: str) -> Path:
+    path = Path(text).expanduser().absolute()
+    if not path.is_dir():
+        raise FlowError(f"{name}={text} is no folder.")
+    return path
 
 
 def _disk(text: str) -> Path:
@@ -96,10 +109,16 @@ READERS: dict[str, Reader] = {
     "SEED": Reader("seed", _seed),
     "SEEDS": Reader("seeds", lambda text: _number("SEEDS", text, 1, 100_000)),
     "JOBS": Reader("jobs", lambda text: _number("JOBS", text, 1, 1024)),
-    "WAVES": Reader("waves", _flag),
+    "WAVES": Reader("waves", lambda text: _flag("WAVES", text)),
     "DISK": Reader("disk", _disk),
     "BYTES": Reader("bytes_limit", _bytes),
     "BUG": Reader("bug", str),
+    "TRACES": Reader("traces", lambda text: _folder("TRACES", text)),
+    "PROFILE": Reader("profile", str),
+    "GUEST": Reader("guest", str),
+    "INTR": Reader("interrupts", str),
+    "TARGET": Reader("target", str),
+    "COMPARE": Reader("compare", lambda text: _flag("COMPARE", text)),
 }
 
 # What each command takes; a name that it does not take is an error, not something it silently ignores.
@@ -108,6 +127,8 @@ TAKEN: dict[str, tuple[str, ...]] = {
     "test": ("SEED", "JOBS"),
     "regress": ("DEVICE", "TEST", "CONFIG", "SEED", "SEEDS", "JOBS"),
     "waves": ("DEVICE", "TEST", "CONFIG", "SEED", "DISK", "BYTES"),
+    "oracle": ("TRACES", "PROFILE"),
+    "guest": ("GUEST", "INTR", "TARGET", "SEED", "WAVES", "COMPARE"),
     "bench": (),
     "bugs": ("BUG", "JOBS", "SEED"),
     "lint": (),
