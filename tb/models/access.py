@@ -1,6 +1,6 @@
 """How an access of any width and offset reaches the registers of BAR0 (VPCI-REG-08, VPCI-REG-10).
 
-Three answers are known, one class each; the profile picks. ``read`` and ``write`` take BAR0 offsets and sizes
+Four answers are known, one class each; the profile picks. ``read`` and ``write`` take BAR0 offsets and sizes
 of 1, 2 or 4 bytes; ``read_enabled`` and ``write_enabled`` take what a TLP carries, a DW and byte enables.
 """
 
@@ -147,6 +147,18 @@ class RegisterStartAccess(_SizedAccess):
         return self._registers.write(offset, value) if offset in WIDTHS else NOTHING
 
 
+class UncutAccess(RegisterStartAccess):
+    """No cutting: an access reaches the register that starts exactly at its offset, or none."""
+
+    __slots__ = ()
+
+    def read(self, offset: int, size: int) -> int:
+        return self._read_piece(offset, size)
+
+    def write(self, offset: int, size: int, value: int) -> Events:
+        return self._write_piece(offset, size, value)
+
+
 class ExactAccess(_SizedAccess):
     """Only a register's own width at its own offset works; anything else reads ones and writes nothing."""
 
@@ -242,6 +254,7 @@ def _dwords(offset: int, size: int) -> Iterator[tuple[int, int, int]]:
 _KINDS: dict[str, Callable[[LegacyRegisters, DeviceConfig], Access]] = {
     "byte_enables": ByteEnableAccess,
     "register_start": RegisterStartAccess,
+    "register_start_uncut": UncutAccess,
     "exact": ExactAccess,
 }
 

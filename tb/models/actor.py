@@ -60,7 +60,7 @@ class Media(Protocol):
 
 
 class _GatedMemory:
-    """Memory behind the bus master bit: without it reads give zeros and writes are lost."""
+    """Memory behind the bus master bit: without it reads give zeros and writes are lost (PCI-CFG-14)."""
 
     __slots__ = ("_config", "_memory")
 
@@ -94,7 +94,8 @@ class Actor:
         self.function = function
         self.profile: Profile = function.profile
         self.device: DeviceModel = function.device
-        self.memory: Memory = _GatedMemory(function.config, memory)
+        self._gated = self.profile.bus_master_off in ("stalls", "clears_driver_ok")
+        self.memory: Memory = _GatedMemory(function.config, memory) if self._gated else memory
         self.media = media
         self.on_msix = on_msix or self._write_message
         self.stops: list[str] = []
@@ -169,7 +170,9 @@ class Actor:
                 self._notified(queue)
             case DeviceReset():
                 self._reset()
-            case QueueMoved(queue, pfn):
+            case QueueMoved(queue, pfn, _, goes_on):
+                if not goes_on:
+                    self.rings[queue].reset()
                 self.rings[queue].move(pfn)
             case QueueStopped(queue):
                 self.rings[queue].reset()
@@ -404,7 +407,7 @@ class Actor:
             self._send(self.function.queue_interrupt(queue))
 
     def _send(self, message: Message | None) -> None:
-        if message is not None and self.function.bus_master:
+        if message is not None and (self.function.bus_master or not self._gated):
             self.on_msix(message.address, message.data)
 
 

@@ -21,11 +21,12 @@ class DeviceReset:
 
 @dataclass(slots=True, frozen=True)
 class QueueMoved:
-    """QUEUE_PFN of ``queue`` is now ``pfn`` (not 0); ``was`` is the old one, 0 for a queue that starts."""
+    """``queue`` lies at ``pfn`` now, at ``was`` before (0: nowhere). ``goes_on``: its ring indices stay."""
 
     queue: int
     pfn: int
     was: int
+    goes_on: bool
 
 
 @dataclass(slots=True, frozen=True)

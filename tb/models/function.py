@@ -41,7 +41,17 @@ class FunctionModel:
         broken: a malformed chain has stopped the whole device until reset (``broken = "device"``).
     """
 
-    __slots__ = ("access", "broken", "config", "device", "halted", "msix", "profile", "registers")
+    __slots__ = (
+        "_tolerant",
+        "access",
+        "broken",
+        "config",
+        "device",
+        "halted",
+        "msix",
+        "profile",
+        "registers",
+    )
 
     def __init__(self, profile: Profile, device: DeviceModel) -> None:
         self.profile = profile
@@ -52,6 +62,7 @@ class FunctionModel:
         self.access = access_for(profile, self.registers, device)
         self.halted = False
         self.broken = False
+        self._tolerant = False  # of a driver that never sets bus master
 
     def copy(self) -> FunctionModel:
         """An independent copy of the whole state, the device's included."""
@@ -64,6 +75,7 @@ class FunctionModel:
         twin.access = access_for(self.profile, twin.registers, twin.device)
         twin.halted = self.halted
         twin.broken = self.broken
+        twin._tolerant = self._tolerant
         return twin
 
     def cold_reset(self) -> None:
@@ -72,7 +84,7 @@ class FunctionModel:
         self.config.reset()
         self.msix.reset()
         self.msix.enabled = self.msix.function_masked = self.msix.blocked = False
-        self.halted = self.broken = False
+        self.halted = self.broken = self._tolerant = False
 
     # --- state that follows from the registers
 
@@ -147,9 +159,11 @@ class FunctionModel:
 
     def _follow_bus_master(self) -> Events:
         on = self.bus_master
-        if self.profile.bus_master_off == "clears_driver_ok":
+        choice = self.profile.bus_master_off
+        if choice == "clears_driver_ok":
             self.halted = not on
-            return NOTHING if on else self.registers.clear_driver_ok()
+        if choice in ("clears_driver_ok", "clears_driver_ok_only"):
+            return NOTHING if on or self._tolerant else self.registers.clear_driver_ok()
         if self.profile.msix_pending_without_bus_master == "pending":
             self.msix.blocked = not on
         return self._due(self.msix.release_pending())
@@ -187,9 +201,15 @@ class FunctionModel:
         for event in events:
             if isinstance(event, DeviceReset):
                 self.halted = self.broken = False
-            elif isinstance(event, StatusChanged) and self._wakes_bus_master(event.written):
-                self.config.set_bus_master()
+            elif isinstance(event, StatusChanged):
+                self._follow_status(event)
         return events
+
+    def _follow_status(self, event: StatusChanged) -> None:
+        if self._wakes_bus_master(event.written):
+            self.config.set_bus_master()
+        if self.profile.late_bus_master_tolerated and event.status & STATUS_DRIVER_OK and not self.bus_master:
+            self._tolerant = True
 
     def _wakes_bus_master(self, written: int) -> bool:
         return self.profile.status_driver_sets_bus_master and written == STATUS_ACKNOWLEDGE | STATUS_DRIVER
@@ -233,6 +253,8 @@ class FunctionModel:
 
     def queue_interrupt(self, queue: int) -> Message | None:
         """The device interrupts for ``queue``; returns the MSI-X message to send now, if any."""
+        if self.profile.queue_interrupt == "driver_ok" and not self.registers.status & STATUS_DRIVER_OK:
+            return None
         if self.profile.isr_queue_under_msix or not self.msix.enabled:
             self.registers.isr |= ISR_QUEUE
         return self._signal(self.registers.vectors.get(queue, NO_VECTOR))

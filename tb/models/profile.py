@@ -48,7 +48,7 @@ class Profile:
     )
 
     # --- BAR0
-    access_width: Literal["byte_enables", "register_start", "exact"] = _choice(
+    access_width: Literal["byte_enables", "register_start", "register_start_uncut", "exact"] = _choice(
         "VPCI-REG-10", "what an access does that is not one register's natural width and offset"
     )
     bar0_minimum: int = _choice("VPCI-REG-17", "smallest BAR0, bytes")
@@ -58,13 +58,16 @@ class Profile:
     missing_queue_vector: Literal["none", "stored"] = _choice(
         "VPCI-REG-21", "whether QUEUE_VECTOR of a queue that does not exist keeps what is written"
     )
-    pfn_zero: Literal["reset_device", "stop_queue"] = _choice("DIS-1", "what writing 0 to QUEUE_PFN does")
+    pfn_zero: Literal["reset_device", "stop_queue", "address_zero"] = _choice(
+        "DIS-1", "what writing 0 to QUEUE_PFN does"
+    )
     pfn_zero_missing_queue: bool = _choice(
         "VPCI-Q-09", "whether writing 0 to QUEUE_PFN works too while a missing queue is selected"
     )
-    pfn_rewrite: Literal["ignored", "moved"] = _choice(
-        "VPCI-Q-11", "what a new non-zero QUEUE_PFN does to a live queue (moved: ring indices are kept)"
+    pfn_rewrite: Literal["ignored", "moved", "restarted"] = _choice(
+        "VPCI-Q-11", "what a new QUEUE_PFN does to a live queue (moved: ring indices are kept)"
     )
+    features_masked: bool = _choice("VPCI-STAT-17", "whether features that are not offered are dropped")
     features_lock: Literal["never", "first_notify"] = _choice(
         "VPCI-STAT-25", "from when on a write to the driver features is ignored until reset"
     )
@@ -80,6 +83,7 @@ class Profile:
         "VPCI-INT-04", "whether a configuration change sets the ISR with MSI-X enabled"
     )
     isr_config_change: int = _choice("DIS-3", "ISR bits that a configuration change sets")
+    queue_interrupt: Literal["driver_ok", "always"] = _choice("VPCI-STAT-11", "when a used buffer interrupts")
     config_interrupt: Literal["driver_ok", "always"] = _choice(
         "DIS-8", "when a configuration change interrupts"
     )
@@ -92,8 +96,12 @@ class Profile:
     msix_disable_raises_intx: bool = _choice(
         "VPCI-INT-07", "whether disabling MSI-X with ISR bits set asserts INTx"
     )
-    bus_master_off: Literal["stalls", "clears_driver_ok"] = _choice(
-        "VPCI-STAT-28", "what clearing bus master does to a running function"
+    bus_master_off: Literal["stalls", "clears_driver_ok", "clears_driver_ok_only", "ignored"] = _choice(
+        "VPCI-STAT-28",
+        "what clearing bus master does to a running function (the last two: DMA goes on all the same)",
+    )
+    late_bus_master_tolerated: bool = _choice(
+        "VPCI-STAT-27", "whether DRIVER_OK without bus master makes clearing bus master harmless from then on"
     )
     reset_fence: Literal["write_completion", "status_read", "immediate"] = _choice(
         "VPCI-STAT-04", "the completion after which a reset function sends nothing any more"

@@ -77,6 +77,7 @@ class LegacyRegisters:
     Attributes:
         status, isr, features, queue_select, pfns, config_vector: the registers by their specification names;
             ``features`` is what was accepted, ``pfns`` has one entry per queue.
+        live: queues that have been given an address.
         vectors: queue vectors that are not NO_VECTOR, by queue number.
         features_locked: further feature writes are ignored until reset.
         intx_pending: a cause for INTx is pending (what Interrupt Status shows).
@@ -94,6 +95,7 @@ class LegacyRegisters:
         "features_locked",
         "intx_pending",
         "isr",
+        "live",
         "pfns",
         "queue_select",
         "status",
@@ -138,6 +140,7 @@ class LegacyRegisters:
         self.features_locked = False
         self.queue_select = 0
         self.pfns = [0] * len(self._sizes)
+        self.live: frozenset[int] = frozenset()
         self.config_vector = NO_VECTOR
         self.vectors: dict[int, int] = {}
         self.intx_pending = False
@@ -197,30 +200,33 @@ class LegacyRegisters:
             return NOTHING
         if value >> F_BAD_FEATURE & 1 and profile.bad_feature == "offered":
             value = self._device.bad_features()
-        self.features = value & self._device.host_features
+        self.features = value & self._device.host_features if profile.features_masked else value
         self._device.features_accepted(self.features)
         return (FeaturesChanged(self.features),)
 
     def _write_pfn(self, value: int) -> Events:
         queue = self.queue_select
         exists = self.queue_size(queue) > 0
-        if value == 0:
+        if value == 0 and self._profile.pfn_zero != "address_zero":
             return self._write_pfn_zero(queue) if exists or self._profile.pfn_zero_missing_queue else NOTHING
         if not exists:
             return NOTHING
-        was = self.pfns[queue]
-        if was and self._profile.pfn_rewrite == "ignored":
+        live = queue in self.live
+        if live and self._profile.pfn_rewrite == "ignored":
             return NOTHING
+        was = self.pfns[queue]
         self.pfns[queue] = value
-        return (QueueMoved(queue, value, was),)
+        self.live |= {queue}
+        return (QueueMoved(queue, value, was, live and self._profile.pfn_rewrite == "moved"),)
 
     def _write_pfn_zero(self, queue: int) -> Events:
         if self._profile.pfn_zero == "reset_device":
             self.reset()
             return (DeviceReset(),)
-        if not self.pfns[queue]:
+        if queue not in self.live:
             return NOTHING
         self.pfns[queue] = 0
+        self.live -= {queue}
         return (QueueStopped(queue),)
 
     def _write_select(self, value: int) -> Events:
@@ -229,7 +235,7 @@ class LegacyRegisters:
         return NOTHING
 
     def _write_notify(self, value: int) -> Events:
-        if value >= len(self.pfns) or not self.pfns[value]:
+        if value not in self.live:
             return NOTHING
         if self._profile.features_lock == "first_notify":
             self.features_locked = True

@@ -50,7 +50,8 @@ class HostCommandError(Exception):
 
 def _argument(command: str, arguments: Row, name: str, kind: type) -> Any:
     value: Any = arguments.get(name)
-    if type(value) is not kind or (kind is int and not 0 <= value <= LARGEST):
+    sized = isinstance(value, bool) or (isinstance(value, int) and 0 <= value <= LARGEST)
+    if type(value) is not kind or not sized:
         what = "true or false" if kind is bool else f"a number from 0 to {LARGEST}"
         raise HostCommandError(f"host: {command} needs {name}, {what}, not {value!r}")
     return value
