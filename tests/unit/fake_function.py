@@ -1,7 +1,7 @@
 """A hand-made function and its host that talk in TLPs, to judge traces on which single packets are altered.
 
-`FakeFunction` answers accesses through the register model at once and works its queues packet by packet as the
-RTL does. What passes is kept in `facts`; `judged` replays facts to a fresh judge and gives the verdicts.
+`FakeFunction` answers accesses through the register model at once and works its queues packet by packet as
+the RTL does. What passes is kept in `facts`; `judged` replays facts to a fresh judge and gives the verdicts.
 """
 
 from __future__ import annotations
@@ -404,7 +404,7 @@ class FakeFunction:
         self.io_write(0x10, 2, 0)
 
     def request(self, kind: int, sector: int, count: int, *, head: int = 0, place: int = 0x18_0000) -> None:
-        """Build a request of three descriptors from `head` on, its buffers at `place`, and make it available."""
+        """Make a request of three descriptors from `head` on available, its buffers at `place`."""
         writable = 2 if kind in (0, 8) else 0
         self.header(place, kind, sector)
         self.descriptor(head, place, 16, 1, head + 1)

@@ -1,4 +1,4 @@
-"""The judge on completions: one for each request, in the right form, with the right data (VPCI-DISC-09, PCI-CFG)."""
+"""The judge on completions: one for each request, right in form and data (VPCI-DISC-09, PCI-CFG)."""
 
 from __future__ import annotations
 

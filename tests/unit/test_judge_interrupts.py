@@ -1,4 +1,4 @@
-"""The judge on interrupts: owed ones come, once, in the right form, not while masked, not too early (VPCI-INT)."""
+"""The judge on interrupts: owed ones come, once, right in form, not masked, not too early (VPCI-INT)."""
 
 from __future__ import annotations
 
@@ -296,7 +296,7 @@ def test_a_status_read_leaves_the_isr_alone() -> None:
 
 
 def test_the_isr_around_the_cause_may_read_old_or_new() -> None:
-    """A read that is under way when the function learns of the cause: both values are right, and it shows which."""
+    """A read under way when the function learns of the cause: both values are right, and it shows which."""
     function = served(msix=False)
     facts = function.facts
     function.io_read(0x13, 1)

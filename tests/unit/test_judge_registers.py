@@ -1,4 +1,4 @@
-"""The judge on register reads: a predicted value for each enabled byte, a set where timing decides (VPCI-REG)."""
+"""The judge on register reads: a predicted value for each byte, a set where timing decides (VPCI-REG)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def test_a_wrong_byte_of_bar0_is_told(offset: int, msix: bool) -> None:
     assert rules(last_read_flipped(function, offset & 3)) == {"VPCI-REG-01"}
 
 
-@pytest.mark.parametrize("offset", [0x00, 0x02, 0x04, 0x08, 0x0E, 0x10, 0x14, 0x2E, 0x34, 0x3C, 0x40, 0x43, 0x50, 0x70, 0xFC])
+@pytest.mark.parametrize(
+    "offset", [0x00, 0x02, 0x04, 0x08, 0x0E, 0x10, 0x14, 0x2E, 0x34, 0x3C, 0x40, 0x43, 0x50, 0x70, 0xFC]
+)
 def test_a_wrong_byte_of_configuration_space_is_told(offset: int) -> None:
     function = started()
     function.config_read(offset, 1)
@@ -88,7 +90,9 @@ def test_capacity_may_read_old_or_new_while_it_changes() -> None:
     assert message is not None
     for data in (old, new):
         answer = completion_for(request, data, completer_id=FUNCTION_ID)
-        function.facts = [f for f in function.facts if f.channel is not Channel.TX_CPL or f.tlp is None or f.tlp.tag != 30]
+        function.facts = [
+            f for f in function.facts if f.channel is not Channel.TX_CPL or f.tlp is None or f.tlp.tag != 30
+        ]
         function.add(Channel.TX_CPL, answer)
         assert "VPCI-REG-01" not in rules(function.facts)
     mixed = old[:1] + b"\x77" + new[2:]

@@ -228,7 +228,7 @@ class Accesses:
         self._expect(tlp, _SUCCESS, [word])
 
     def _isr_word(self, enables: int, where: str) -> Word:
-        """A read with the ISR's byte enabled: whether it reads the ISR is the model's to say, its value is not."""
+        """A read with the ISR's byte enabled: the model says whether it reads the ISR, not what."""
         model, order = self._model, self._order
         model.registers.isr = 0xFF
         value = model.io_read_enabled(_ISR_DW, enables)

@@ -93,7 +93,7 @@ class AvailableRing:
             self.owes_look = False
             queue.used.event_looked = True
         event_idx = queue.court.event_idx
-        sample = queue.used.sample_issued(has_index) if (has_event if event_idx else has_flags) else None
+        sample = queue.used.sample_issued() if (has_event if event_idx else has_flags) else None
         publishes = queue.used.publishes
 
         def deliver(data: bytes | None) -> None:

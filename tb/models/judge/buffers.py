@@ -1,4 +1,4 @@
-"""The two byte streams of a chain as guest memory: what the function read of one, what it owes to the other."""
+"""The two byte streams of a chain: what the function read of one, what it owes to the other."""
 
 from __future__ import annotations
 

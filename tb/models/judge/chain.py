@@ -178,7 +178,7 @@ class JudgedChain:
         """Let the device model start on the walked chain. Raises `ChainError` when it refuses it."""
         assert self.chain is not None
         self._serve = device.serve(queue, self.chain)
-        self._resume(lambda serve: next(serve))
+        self._resume(next)
 
     def answer(self, result: bytes | MediaResult | Chain | None) -> None:
         """Give the device model what it waits for. Raises `ChainError` when it refuses the chain."""
@@ -217,7 +217,7 @@ class JudgedChain:
         self.owed = owed_writes(self.chain.writable, effects.writes)
 
     def bytes_read(self, offset: int, data: bytes) -> None:
-        """The function has got readable bytes. Raises `ChainError` when the device model refuses the chain."""
+        """The function has got readable bytes. Raises `ChainError` when the device refuses the chain."""
         self.stream.store(offset, data)
         operation = self.operation
         if not isinstance(operation, Gather):

@@ -18,7 +18,9 @@ Values = Callable[[int, int], "set[int] | None"]
 
 @dataclass(slots=True)
 class Word:
-    """One DW of the answer: `value` where `mask` has ones; `where` names it in a verdict; `rule` what it breaks.
+    """One DW of the answer: `value` where `mask` has ones.
+
+    `where` names it in a verdict, `rule` is what a wrong value breaks.
 
     `observe` takes the DW that came and gives the values it may have instead, None when it fits: for the bits
     that change behind the bus, which `mask` leaves out. `others` are further right values (a change under

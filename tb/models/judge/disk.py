@@ -1,4 +1,4 @@
-"""Judges the media side of a block function: each request of the guest reaches the disk once, and as it asked."""
+"""Judges the media side of a block function: each request reaches the disk once, as the guest asked."""
 
 from __future__ import annotations
 

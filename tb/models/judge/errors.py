@@ -37,7 +37,7 @@ class ErrorBits:
         self._coming = [(due, coming & ~bits) for due, coming in self._coming if coming & ~bits]
 
     def observe(self, now_ns: int, seen: int) -> tuple[int, int] | None:
-        """Hold the bits read against what they may be; (must, may) when they do not fit. Then they are known."""
+        """Hold the bits read against what they may be; (must, may) when they do not fit."""
         for due, bits in self._coming:
             if due <= now_ns:
                 self._certain |= bits

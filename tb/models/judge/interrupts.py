@@ -1,4 +1,4 @@
-"""Judges messages and INTx: each needs a cause, each cause leads to one, none while masked, none too early."""
+"""Judges messages and INTx: each has a cause, each cause leads to one, none masked, none too early."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from tb.pcie.tlp import MessageCode, Tlp
 
 # A cause takes effect inside the function within this time; nothing outside can hold it up.
 CAUSE_LATENCY_NS = 5_000
-# An interrupt that must leave does so before this many other packets have, or, when none are sent, this time has
-# passed and a completion has left: completions do not pass posted packets, but a standing channel is no fault.
+# An interrupt that must leave does so before this many other packets have, or, when none are sent, this time
+# has passed and a completion has left: completions do not pass posted packets, but a standing channel is no
+# fault.
 OVERDUE_PACKETS = 8
 OVERDUE_NS = 50_000
 _NEVER = 1 << 62
@@ -157,7 +158,7 @@ class Interrupts:
         return found
 
     def _wrong_data(self, address: int, data: int) -> None:
-        """The message goes to an entry's address with data that entry never had; it counts as that entry's."""
+        """The message goes to an entry's address with data it never had; it counts as that entry's."""
         vectors = self._vectors(lambda entry: entry.address == address)
         entries = self.worlds.latest.entries
         self._record.verdict(
@@ -247,7 +248,7 @@ class Interrupts:
     # --- what is owed
 
     def _touch(self) -> None:
-        """Something the interrupts depend on has changed: look at the debts again when causes have taken effect."""
+        """What interrupts depend on has changed: look at the debts when the causes have taken effect."""
         self._changed_ns, self._changed_sent = self._record.time_ns, self._sent
         self._look_ns = min((times[0] for times in self._times if times), default=self._record.time_ns)
 
@@ -308,7 +309,7 @@ class Interrupts:
     def _accuse_debt(self, world: World) -> None:
         owed = self._owed_vectors(world)
         if owed:
-            what = f"The message of vector {', '.join(map(str, owed))} never came, though it is owed and not masked."
+            what = f"The message of vector {_names(owed)} never came, though it is owed and not masked."
             self._record.verdict("VRING-INT-01", what, "one message", "none")
             return
         asserts = world.line if world.shown else self.worlds.wanted(world)

@@ -64,7 +64,7 @@ class JudgedQueue:
     # --- verdicts
 
     def refuse(self, rule: str, what: str, expected: str = "") -> None:
-        """Why the access being judged is not one for this queue; becomes a verdict if no other queue takes it."""
+        """Why the access is not one for this queue; becomes a verdict if no other queue takes it."""
         self.refusal = (rule, f"The function {what} (queue {self.number}).", expected)
 
     def verdict(self, rule: str, what: str, expected: object = "", seen: object = "") -> None:

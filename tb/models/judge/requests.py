@@ -108,7 +108,7 @@ class Requests:
             self._limit(4 * tlp.length, request, "Max_Read_Request_Size")
 
     def _allowed_limits(self) -> tuple[int, int]:
-        """Largest sizes allowed now: those of every state possible, and the old ones for a few packets more."""
+        """Largest sizes allowed: those of every state possible, the old ones for a few packets more."""
         states = self._snapshots.states
         now = states[0]
         limits = (now.max_payload, now.max_read_request)
@@ -137,7 +137,7 @@ class Requests:
         self.outstanding[tag] = Outstanding(tlp, address, count, deliver)
 
     def given_up(self, tag: int) -> bool:
-        """Whether the function may have given up the read with `tag`: its completion then is an unexpected one."""
+        """Whether the function may have given up the read with `tag`: its completion is unexpected."""
         read = self.outstanding.get(tag)
         return read is not None and read.unanswered
 

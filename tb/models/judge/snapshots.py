@@ -1,4 +1,4 @@
-"""Which register states the function may be in: a write takes effect between its acceptance and its completion.
+"""Which register states the function may be in: a write acts between acceptance and completion.
 
 The function executes requests in the order in which it accepts them, so the states it may be in are the
 suffix of a list: the state after the last request known to be executed, and the states after each one

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from tb.models.virtqueue import USED_ELEMENT_BYTES, needs_interrupt
 
 if TYPE_CHECKING:
-    from tb.models.judge.chain import JudgedChain
     from tb.models.judge.queue import JudgedQueue
 
 _INDEX = 2
@@ -67,7 +66,7 @@ class UsedRing:
     # --- writes
 
     def write(self, address: int, data: bytes) -> bool:
-        """Judge a write that begins in the ring; False (and a refusal) when it is none a function may make."""
+        """Judge a write that begins in the ring; False (and a refusal) when it may not be made."""
         layout = self._queue.layout
         first = address - layout.used
         last = first + len(data)
@@ -187,9 +186,8 @@ class UsedRing:
 
     # --- the decision to interrupt
 
-    def sample_issued(self, has_index: bool) -> Sample | None:
-        """The function asks for the suppression value; None when it has published nothing since it last asked."""
-        del has_index
+    def sample_issued(self) -> Sample | None:
+        """The function asks for the suppression value; None when it has published nothing new."""
         if not self.undecided:
             return None
         self.undecided = False
@@ -225,7 +223,7 @@ class UsedRing:
             self._decide_on_empty(sample, certain=True not in answers)
 
     def _decide_on_empty(self, sample: Sample, *, certain: bool) -> None:
-        """NOTIFY_ON_EMPTY: the ring being used up interrupts, whatever the guest suppresses (VRING-INT-05)."""
+        """NOTIFY_ON_EMPTY: a ring used up interrupts, whatever the guest suppresses (VRING-INT-05)."""
         queue = self._queue
         if sample.publishes != self.publishes:
             self._cause(certain=False)
@@ -269,8 +267,3 @@ class UsedRing:
 
 def _word(data: bytes, place: int) -> int:
     return data[place] | data[place + 1] << 8
-
-
-def describe(chain: JudgedChain) -> str:
-    """A chain in a sentence."""
-    return str(chain)

@@ -137,8 +137,10 @@ class Worlds:
         return self._pend(fired, state, state.config_vector if is_config else state.vectors[source])
 
     def _pend(self, world: World, state: Snapshot, vector: int) -> tuple[World, ...]:
-        """A message of `vector` becomes due. When one is due already the two are sent as one, or as two if the first
-        stands at the pins by now."""
+        """A message of `vector` becomes due.
+
+        When one is due already the two are sent as one, or as two if the first stands at the pins by now.
+        """
         if vector == NO_VECTOR or vector >= len(state.entries):
             return (world,)
         if not state.bus_master and self._profile.msix_pending_without_bus_master == "lost":
