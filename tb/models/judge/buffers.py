@@ -96,7 +96,7 @@ class Owed:
     """Bytes still to be written at `address`; `turn` is the place of their effect in the order."""
 
     address: int
-    data: bytes
+    data: memoryview
     turn: int
 
 
@@ -104,11 +104,13 @@ def owed_writes(writable: tuple[Segment, ...], writes: tuple[tuple[int, bytes], 
     """Guest memory writes that the effects of a request come to, in order."""
     owed: list[Owed] = []
     for turn, (offset, data) in enumerate(writes):
-        owed.extend(Owed(address, part, turn) for address, part in _placed(writable, offset, data))
+        owed.extend(
+            Owed(address, part, turn) for address, part in _placed(writable, offset, memoryview(data))
+        )
     return owed
 
 
-def _placed(writable: tuple[Segment, ...], offset: int, data: bytes) -> Iterator[tuple[int, bytes]]:
+def _placed(writable: tuple[Segment, ...], offset: int, data: memoryview) -> Iterator[tuple[int, memoryview]]:
     """(guest address, bytes) of `data` at `offset` of the writable stream."""
     taken = 0
     for segment in writable:
