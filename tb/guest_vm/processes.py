@@ -88,6 +88,13 @@ class Child:
         paths = [path for path in (self.program.errors, self.program.log) if path is not None]
         return next((words for path in paths if (words := last_line(path))), "it wrote nothing")
 
+    def end_sentence(self) -> str:
+        """How it ended and what it said last, with the name of its log; for one that has ended."""
+        status = self._process.returncode
+        words = f": {self.last_words()}" if status >= 0 else ""
+        log = self.program.errors or self.program.log
+        return f"{self.program.name} ended {ended(status)}{words} ({log.name})"
+
     def _signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
@@ -99,7 +106,7 @@ def last_line(path: Path) -> str:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in text.splitlines() if line.strip() and "warning:" not in line]
     return lines[-1][:300] if lines else ""
 
 

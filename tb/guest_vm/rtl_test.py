@@ -49,7 +49,7 @@ class RealGuest(FunctionTest):
         self.guest = ServerOptions.from_environment()
         self.disk = FileDisk(Path(self.guest.disk))
         self.ram = GuestRam()
-        self.served = ServerResults(ending="the guest was never served")
+        self.served = ServerResults()
         self.first_verdict = 0.0
         return replace(block_config(replace(options, disk=self.guest.disk)), memory=self.ram, disk=self.disk)
 

@@ -114,7 +114,7 @@ def _troubles(ran: GuestRun, results: ServerResults | None, guest: GuestKind, re
     said = [ran.trouble] if ran.trouble else guest.complaints(ran.log)
     if results is None:
         return said or ["the function's server left no results"]
-    if not results.client_left:
+    if results.ending and not results.client_left:
         said = [results.ending]  # the server ended it: what happened to the guest follows from that
     if results.mismatches:
         first = results.verdicts[0] if results.verdicts else "no verdict was kept"

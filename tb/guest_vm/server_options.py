@@ -41,7 +41,10 @@ class ServerOptions:
 
 @dataclass(slots=True)
 class ServerResults:
-    """What the server saw. `accesses` rows: space, register, "read" or "write", count; `clocks` simulated."""
+    """What the server saw. `ending` is "" when the server itself broke.
+
+    `accesses` rows: space, register, "read" or "write", count; `clocks` are simulated ones.
+    """
 
     ending: str = ""
     client_left: bool = False

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tb.guest_vm.linux_script import GuestLog, read_log
-from tb.guest_vm.processes import Child, Deadline, Program, ended
+from tb.guest_vm.processes import Child, Deadline, Program
 
 POLL_S = 0.02
 SERVER_START_LIMIT_S = 60.0
@@ -104,9 +104,8 @@ def _trouble(
     machine: Child, function: Child | None, console: Console, whole: Deadline, silence: Deadline
 ) -> str:
     """Why to stop a guest that still runs, or ""."""
-    if function is not None and (status := function.status) is not None:
-        machine.wait(2.0)
-        return f"{function.program.name} ended {ended(status)} under the guest: {function.last_words()}"
+    if function is not None and function.status is not None:
+        return f"while the guest was running, {function.end_sentence()}"
     if whole.passed:
         return f"the guest was still running after {whole.limit_s:.0f} s, {_whereabouts(console)}"
     if silence.passed:
@@ -124,7 +123,7 @@ def _end_of(machine: Child, log: GuestLog) -> str:
     if log.panic:
         return f"the guest's kernel panicked: {log.panic}"
     if status != 0:
-        return f"{machine.program.name} ended {ended(status)}: {machine.last_words()}"
+        return machine.end_sentence()
     if not log.done:
         step = f"in step {list(log.steps)[-1]}" if log.steps else "before its script began"
         return f"the guest went off {step}: {machine.last_words()}"
@@ -137,7 +136,7 @@ def _with_server_end(run: GuestRun, function: Child) -> GuestRun:
     if status is None:
         trouble = f"{name} did not end within {SERVER_END_LIMIT_S:.0f} s of the guest"
     elif status != 0:
-        trouble = f"{name} ended {ended(status)}: {function.last_words()}"
+        trouble = function.end_sentence()
     elif failure := function.failure():
         trouble = f"{name} failed: {failure}"
     else:
@@ -148,10 +147,8 @@ def _with_server_end(run: GuestRun, function: Child) -> GuestRun:
 def _wait_for_socket(function: Child, socket: Path) -> str:
     limit = Deadline(SERVER_START_LIMIT_S)
     while not socket.exists():
-        if (status := function.status) is not None:
-            return (
-                f"{function.program.name} ended {ended(status)} before it listened: {function.last_words()}"
-            )
+        if function.status is not None:
+            return f"before it listened, {function.end_sentence()}"
         if limit.passed:
             return f"{function.program.name} did not listen within {limit.limit_s:.0f} s"
         time.sleep(POLL_S)
