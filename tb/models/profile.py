@@ -266,9 +266,11 @@ def _shipped(name: str) -> Profile:
 
 
 QEMU_7_2 = _shipped("qemu_7_2")
+QEMU_2011 = _shipped("qemu_2011")
+BHYVE = _shipped("bhyve")
 VIRTIO_PCI_RTL = _shipped("virtio_pci_rtl")
 
-PROFILES = {profile.name: profile for profile in (VIRTIO_PCI_RTL, QEMU_7_2)}
+PROFILES = {profile.name: profile for profile in (VIRTIO_PCI_RTL, QEMU_7_2, QEMU_2011, BHYVE)}
 
 
 def load_profile(name: str) -> Profile:

@@ -1,0 +1,87 @@
+"""Writes ``docs/profiles.md``: ``python -m tb.models.profile_table``. A test holds the page against this."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from tb.models.profile import PROFILES, Profile
+
+PAGE = Path(__file__).parents[2] / "docs" / "profiles.md"
+
+_HEAD = """# Profiles
+The specification leaves much to the implementation. Each such choice is one field of `Profile`
+(`tb/models/profile.py`); nothing else in the golden model tells one implementation from another.
+
+| profile | file | comes from |
+|---|---|---|
+| `VIRTIO_PCI_RTL` | `tb/models/profiles/virtio_pci_rtl.toml` | the RTL in `rtl/` |
+| `QEMU_7_2` | `tb/models/profiles/qemu_7_2.toml` | QEMU 7.2, as `make oracle` proves |
+| `QEMU_2011` | `tb/models/profiles/qemu_2011.toml` | QEMU's `virtio-pci.c` of 2011; each value names its lines |
+| `BHYVE` | `tb/models/profiles/bhyve.toml` | illumos bhyve's `virtio.h`; each value names its lines |
+
+**Your own device**: copy the nearest file, change it, and load it with `Profile.from_toml(path)` (or
+`python -m tb.oracle --profile your.toml`). Every field must be there; one that is missing, unknown or
+impossible is told by name.
+
+This page is generated: `python -m tb.models.profile_table`.
+
+"""
+
+_TAIL = """
+## What a recording of QEMU does not fix
+QEMU serves the reads and writes of one batch by a pool of threads, so their used elements come in no fixed
+order; recordings give them as a sorted list (`used_set`). Flushes with nothing to flush complete last first, always
+(`idle_flushes`). Random bytes of the entropy device are compared by their number only.
+"""
+
+
+def render() -> str:
+    """The whole page."""
+    names = list(PROFILES)
+    lines = [
+        "| field | decides | requirement | values | " + " | ".join(names) + " |",
+        "|---|---|---|---|" + "---|" * len(names),
+    ]
+    hints = get_type_hints(Profile)
+    for each in fields(Profile):
+        if each.name == "name":
+            continue
+        values = [_shown(each.name, getattr(profile, each.name)) for profile in PROFILES.values()]
+        meta = each.metadata
+        cells = [f"`{each.name}`", meta["decides"], meta["requirement"], _kind(hints[each.name]), *values]
+        lines.append("| " + " | ".join(cells) + " |")
+    return _HEAD + "\n".join(lines) + "\n" + _TAIL
+
+
+def _kind(hint: Any) -> str:
+    if get_origin(hint) is Literal:
+        return ", ".join(get_args(hint))
+    return {bool: "true, false", int: "number"}.get(hint, "list" if get_origin(hint) is tuple else "table")
+
+
+_PLAIN_NUMBERS = ("_length", "_segments", "_limit", "_minimum", "seg_max", "isr_config_change")
+
+
+def _shown(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value) if name.endswith(_PLAIN_NUMBERS) or value < 10 else f"{value:#x}"
+    if isinstance(value, tuple):
+        return ", ".join(_shown(name, each) for each in value) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {number:06x}" for key, number in value.items())
+    return str(value)
+
+
+def main() -> int:
+    PAGE.write_text(render(), encoding="utf-8")
+    sys.stdout.write(f"{PAGE} written\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
