@@ -57,6 +57,11 @@ class Interrupts:
         table = None if offset is None else await MsixTable.find(transport.bus, offset)
         return cls(transport, table)
 
+    async def switch_off_messages(self) -> None:
+        """MSI-X off, whatever a former owner of the function left: the PCI layer does this before a probe."""
+        if self.table is not None and await self.table.control() != MessageControl.NONE:
+            await self._disable_msix()
+
     async def set_up(self, ladder: Sequence[InterruptMode] = LADDER) -> InterruptMode:
         """Take the first rung that the function accepts. ProbeError when none is left."""
         for mode in ladder:

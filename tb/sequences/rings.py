@@ -14,8 +14,6 @@ from tb.sequences.any_layout import WINDOW, Cutter, LooseDriver, exact
 from tb.sequences.expect import poll, request
 from tb.sequences.scene import Scene
 
-SEGMENTS = 256
-"""Most buffers a chain may have in the RTL's default build."""
 NO_EVENT = DRIVER_FEATURES & ~RingFeature.EVENT_IDX
 DATA = 0x5000_0000
 
@@ -24,8 +22,8 @@ async def chains_of_every_length(scene: Scene) -> None:
     """Chains of 2 descriptors up to the longest, direct and indirect (VRING-DESC-04, VRING-DESC-06)."""
     driver = await scene.attach_block()
     loose = LooseDriver(driver)
-    direct = min(driver.queue.size, SEGMENTS)
-    for indirect, longest in ((False, direct), (True, SEGMENTS)):
+    segments = driver.config.seg_max + 2
+    for indirect, longest in ((False, min(driver.queue.size, segments)), (True, segments)):
         lengths = {2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 128, 129, longest - 1, longest}
         for length in sorted(count for count in lengths if 2 <= count <= longest):
             await _chain(scene, loose, length, writing=False, indirect=indirect)
