@@ -8,7 +8,7 @@ import pytest
 
 from tb.models.virtqueue import F_EVENT_IDX
 from tb.pcie.tlp import Channel, TlpType, completion_for, memory_read, memory_write
-from tests.unit.fake_function import FUNCTION_ID, HOST_ID, RING, FakeFunction
+from tests.unit.fake_function import FUNCTION_ID, HOST_ID, RING, FakeFunction, judged
 from tests.unit.planting import (
     Facts,
     altered,
@@ -568,3 +568,35 @@ def test_a_request_cut_off_anywhere_is_told_at_the_end(kept: int) -> None:
 def test_a_kick_that_nothing_follows_is_told() -> None:
     facts = served().facts
     assert rules(facts[: after_kick(facts)]) == {"VPCI-Q-17"}
+
+
+@pytest.mark.parametrize("table", [True, False])
+def test_a_function_may_count_out_a_loop(table: bool) -> None:
+    function = FakeFunction(queue_size=64)
+    function.start()
+    if table:
+        function.header(HEADER, 0, 5)
+        function.put_descriptor(0x1A_0000, HEADER, 16, 1, 0)
+        function.descriptor(0, 0x1A_0000, 16 * 40, 4)
+        function.make_available(0)
+    else:
+        function.request(0, 3, 512)
+        function.descriptor(1, DATA, 512, 3, 1)
+    function.kick()
+    assert not judged(function.facts, queue_size=64)
+
+
+def test_a_write_may_open_before_its_data_but_not_end_before_them() -> None:
+    facts = served(1).facts
+    request, data = media(facts), find(facts, read_of(DATA))
+    assert_clean(moved(facts, request, data))
+    early = moved(moved(facts, request, data), request + 1, data + 1)
+    assert first_rule(early) == "VBLK-06"
+
+
+def test_a_write_whose_data_fail_leaves_the_disk_request_alone() -> None:
+    facts = served(1).facts
+    request, data = media(facts), find(facts, read_of(DATA))
+    opened = moved(facts, request, data)[: data + 3]
+    failed = altered(opened, data + 2, status=1, type=TlpType.COMPLETION, data=b"", length=0)
+    assert_clean([*failed, *facts[request + 1 : request + 3]])

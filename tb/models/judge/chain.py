@@ -157,7 +157,7 @@ class JudgedChain:
             if not flags & DESC_WRITE:
                 self.stream.add(Segment(address, length))
         if following.address in self._visited:
-            self.loop = self._table or (0, 0)
+            self.loop, self.fetch = self._table or (0, 0), None
             raise ChainError("VRING-DESC-03", "the chain comes back to a descriptor it has been at")
         self.fetch = following
 
@@ -198,6 +198,20 @@ class JudgedChain:
             self._finish(stop.value)
             return
         self.operation = operation
+
+    def foresee(self, device: DeviceModel, queue: int) -> Operation | None:
+        """What the device model will ask of its media once the rest of the readable bytes have come.
+
+        Those bytes are taken as zeros: only what does not depend on them is worth looking at.
+        """
+        assert self.chain is not None
+        serve = device.serve(queue, self.chain)
+        operation = next(serve)
+        while isinstance(operation, Gather):
+            there = max(0, min(operation.length, self.chain.readable_length - operation.offset))
+            data = self._gathered(operation)
+            operation = serve.send(bytes(there) if data is None else data)
+        return operation
 
     def _gathered(self, operation: Gather) -> bytes | None:
         """The bytes asked for once the function has read them; of a chain too short for them, what there is.

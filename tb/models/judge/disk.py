@@ -19,12 +19,12 @@ Queues = Callable[[], Iterable[JudgedQueue]]
 
 @dataclass(slots=True)
 class _Open:
-    """The request the disk works on: whose it is (None: not known yet), the data that passed."""
+    """The request the disk works on, whose it is, and whether its data have passed."""
 
     request: BlockRequest
     queue: JudgedQueue | None = None
     chain: JudgedChain | None = None
-    data: bytes | None = None
+    has_data: bool = False
 
 
 class Disk:
@@ -40,37 +40,34 @@ class Disk:
         if self._open is not None:
             self._verdict("VRING-US-05", "The function asked its disk for more before the answer came", event)
         self._open = _Open(event)
-        if self._claim(self._open):
-            return
-        if event.op == MediaOperation.WRITE and self._may_be_claimed_later():
-            return
-        self._accuse(event)
-        self._open = None
+        if not self._claim(self._open):
+            self._accuse(event)
+            self._open = None
 
     def write_data(self, event: BlockWriteData) -> None:
         """All data of the open write have passed to the disk."""
         opened = self._open
-        if opened is None:
+        if opened is None or opened.chain is None or opened.queue is None:
             return
-        opened.data = event.data
-        if opened.chain is None and not self._claim(opened):
-            self._accuse(opened.request)
-            self._open = None
-            return
-        self._compare(opened)
+        opened.has_data = True
+        operation = opened.chain.operation
+        if isinstance(operation, MediaWrite):
+            self._compare(opened.chain, event.data, operation)
+        elif not opened.queue.spoilt:
+            what = f"The disk gets data for {opened.chain} that the function has not read yet"
+            self._verdict("VBLK-06", what, opened.request, opened.chain.stage)
 
     def response(self, event: BlockResponse) -> None:
         """The disk answered the open request."""
         opened, self._open = self._open, None
-        if opened is None:
+        if opened is None or opened.chain is None or opened.queue is None:
             return
         queue, chain = opened.queue, opened.chain
-        if queue is None or chain is None:
-            self._accuse(opened.request)
-            return
-        if isinstance(chain.operation, MediaWrite) and opened.data is None:
-            self._verdict("VBLK-06", "The disk got no data for a write", opened.request)
         chain.claimed = False
+        if isinstance(chain.operation, Gather):
+            return  # its data will never be complete: nothing follows
+        if isinstance(chain.operation, MediaWrite) and not opened.has_data:
+            self._verdict("VBLK-06", "The disk answered a write before it had the data", opened.request)
         try:
             chain.answer(MediaResult(event.ok, event.data))
         except ChainError as error:
@@ -82,32 +79,29 @@ class Disk:
         """Find the chain that waits for exactly this request."""
         for queue in self._queues():
             for chain in queue.chains:
-                if not chain.claimed and _asks(chain.operation) == opened.request:
+                if not chain.claimed and self._asks(queue, chain) == opened.request:
                     chain.claimed = True
                     opened.queue, opened.chain = queue, chain
                     return True
         return False
 
-    def _may_be_claimed_later(self) -> bool:
-        """Whether a chain whose data are still being read may turn out to ask for a write."""
-        return any(
-            isinstance(chain.operation, Gather) and chain.operation.offset > 0
-            for queue in self._queues()
-            for chain in queue.chains
-        )
+    @staticmethod
+    def _asks(queue: JudgedQueue, chain: JudgedChain) -> BlockRequest | None:
+        """The media request `chain` leads to: the function may open a write before it has the data."""
+        operation = chain.operation
+        if isinstance(operation, Gather) and operation.offset > 0:
+            operation = chain.foresee(queue.court.device, queue.number)
+        return _as_request(operation)
 
-    def _compare(self, opened: _Open) -> None:
-        chain, data = opened.chain, opened.data
-        if chain is None or data is None or not isinstance(chain.operation, MediaWrite):
-            return
-        expected = chain.operation.data
+    def _compare(self, chain: JudgedChain, data: bytes, operation: MediaWrite) -> None:
+        expected = operation.data
         if data == expected:
             return
         at = next((i for i, (a, b) in enumerate(zip(data, expected, strict=False)) if a != b), len(data))
         self._verdict(
             "VBLK-06",
-            f"The disk gets wrong data for {chain}, from byte {at} of sector {chain.operation.sector} on",
-            opened.request,
+            f"The disk gets wrong data for {chain}, from byte {at} of sector {operation.sector} on",
+            BlockRequest(MediaOperation.WRITE, operation.sector, len(data) // SECTOR),
             expected[at : at + 16].hex(" "),
             data[at : at + 16].hex(" "),
         )
@@ -117,7 +111,7 @@ class Disk:
             (chain, asked)
             for queue in self._queues()
             for chain in queue.chains
-            if (asked := _asks(chain.operation)) is not None and not chain.claimed
+            if (asked := self._asks(queue, chain)) is not None and not chain.claimed
         ]
         expected = " or ".join(_words(asked) for _, asked in waiting) or "no media request"
         for chain, _ in waiting[:1]:
@@ -130,11 +124,8 @@ class Disk:
         self._record.tlp = None
         self._record.verdict(rule, f"{what}.", expected, _words(event) if seen is None else seen)
 
-    def end_of_test(self) -> None:
-        """No disk request may be open for a chain in flight; the chain itself tells that it is not used."""
 
-
-def _asks(operation: Operation | None) -> BlockRequest | None:
+def _as_request(operation: Operation | None) -> BlockRequest | None:
     """The media request an operation must show as."""
     if isinstance(operation, MediaRead):
         return BlockRequest(MediaOperation.READ, operation.sector, operation.count)

@@ -330,6 +330,11 @@ class JudgedQueue:
     # --- the end
 
     @property
+    def spoilt(self) -> bool:
+        """Whether data may be missing because the host failed a read."""
+        return bool(self.stopped) or self.excused
+
+    @property
     def idle(self) -> bool:
         """Whether the function has nothing to do for this queue that anybody knows of."""
         ring = self.available
