@@ -51,7 +51,7 @@ class MediaRequest:
 
 @dataclass(slots=True, frozen=True)
 class MediaWritten:
-    """All data of the open write request have passed (whole beats)."""
+    """The data of the open write request have passed, in whole beats; too few when it was given up."""
 
     time_ns: int
     data: bytes

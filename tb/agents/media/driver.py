@@ -57,10 +57,16 @@ class MediaDriver(uvm_driver):
         elif request.op == READ:
             data = disk.read(request.sector, request.count)
         elif request.op == WRITE:
-            data = b"" if disk.write(request.sector, written) else None
+            data = b"" if self._write(request, written) else None
         elif request.op != FLUSH or not disk.flush():
             data = None
         self._answer(data)
+
+    def _write(self, request: MediaRequest, written: bytes) -> bool:
+        """Store the data; fewer than announced are a write that the function gave up, which changes nothing."""
+        if len(written) < request.count * SECTOR:
+            return False
+        return self.config.disk.write(request.sector, written)
 
     def _answer(self, data: bytes | None) -> None:
         config = self.config
