@@ -63,7 +63,7 @@ class MediaDriver(uvm_driver):
         self._answer(data)
 
     def _write(self, request: MediaRequest, written: bytes) -> bool:
-        """Store the data; fewer than announced are a write that the function gave up, which changes nothing."""
+        """Store the data. Fewer than announced are a write that the function gave up: it changes nothing."""
         if len(written) < request.count * SECTOR:
             return False
         return self.config.disk.write(request.sector, written)
