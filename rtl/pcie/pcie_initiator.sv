@@ -3,7 +3,8 @@
 // Clients:
 //   rd   reads a byte stream. A request that fails (UR, CA, poisoned, malformed, timeout) or is cancelled ends with a
 //        beat {bytes 0, last, error}; the beats before it are good.
-//   wr   writes a byte stream of ceil(len / BeatBytes) beats. wr_done when the last beat of the last TLP is on the wire.
+//   wr   writes a byte stream of ceil(len / BeatBytes) beats. wr_done when the last beat of its last TLP was taken on
+//        the pins.
 //   msg  one message. It is copied when it starts to be presented; msg_req_ready is the pulse that says it was taken.
 //        A client may withdraw a message, and must then still accept a msg_req_ready for one already presented.
 // Order between the clients is the client's business: a read or a message that must follow a write waits for wr_done.
