@@ -600,3 +600,16 @@ def test_a_write_whose_data_fail_leaves_the_disk_request_alone() -> None:
     opened = moved(facts, request, data)[: data + 3]
     failed = altered(opened, data + 2, status=1, type=TlpType.COMPLETION, data=b"", length=0)
     assert_clean([*failed, *facts[request + 1 : request + 3]])
+
+
+def test_a_write_cut_off_by_a_reset_may_be_padded_out() -> None:
+    function = served(1)
+    facts = function.facts
+    request, data = media(facts), find(facts, read_of(DATA))
+    opened = moved(facts, request, data)[: data + 2]
+    rest = facts[request + 1 : request + 3]
+    mark = len(function.facts)
+    function.io_write(0x12, 1, 0)
+    write, completion = function.facts[mark : mark + 2]
+    assert_clean([*opened, write, *rest, completion])
+    assert first_rule([*opened, *rest]) == "VBLK-06"

@@ -75,6 +75,7 @@ class Dma:
     def _retire(self, order: int, queues: list[JudgedQueue], features: int) -> None:
         for queue in queues:
             queue.court.freeze(features)
+            queue.retired = True
         if queues:
             self._retiring.append((order, queues))
 

@@ -39,6 +39,7 @@ class JudgedQueue:
         "layout",
         "number",
         "refusal",
+        "retired",
         "stopped",
         "used",
     )
@@ -52,6 +53,7 @@ class JudgedQueue:
         self.last_dma_ns = 0
         self.stopped = ""
         self.excused = False
+        self.retired = False
         self.chains: list[JudgedChain] = []
         self.finished_heads: set[int] = set()
         self.refusal: tuple[str, str, str] | None = None
@@ -331,8 +333,8 @@ class JudgedQueue:
 
     @property
     def spoilt(self) -> bool:
-        """Whether data may be missing because the host failed a read."""
-        return bool(self.stopped) or self.excused
+        """Whether data may be missing: the host failed a read, or a reset came between."""
+        return bool(self.stopped) or self.excused or self.retired
 
     @property
     def idle(self) -> bool:
