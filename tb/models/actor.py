@@ -315,7 +315,7 @@ class Actor:
             self._scatter_all(each, its.writes)
         if effects.disposal == "returned":
             ring.unpop()
-        if self.function.broken or self.function.halted:
+        if self.function.broken or self.function.halted or ring.stopped:
             ring.in_flight -= len(served)
         else:
             used = [(each.head, its.used_length) for each, its in served if its.disposal == "used"]

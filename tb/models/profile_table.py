@@ -19,8 +19,8 @@ The specification leaves much to the implementation. Each such choice is one fie
 |---|---|---|
 | `VIRTIO_PCI_RTL` | `tb/models/profiles/virtio_pci_rtl.toml` | the RTL in `rtl/` |
 | `QEMU_7_2` | `tb/models/profiles/qemu_7_2.toml` | QEMU 7.2, as `make oracle` proves |
-| `QEMU_2011` | `tb/models/profiles/qemu_2011.toml` | QEMU's `virtio-pci.c` of 2011; each value names its lines |
-| `BHYVE` | `tb/models/profiles/bhyve.toml` | illumos bhyve's `virtio.h`; each value names its lines |
+| `QEMU_2011` | `tb/models/profiles/qemu_2011.toml` | QEMU's `virtio-pci.c` of 2011, by line |
+| `BHYVE` | `tb/models/profiles/bhyve.toml` | illumos bhyve's `virtio.h`, by line |
 
 **Your own device**: copy the nearest file, change it, and load it with `Profile.from_toml(path)` (or
 `python -m tb.oracle --profile your.toml`). Every field must be there; one that is missing, unknown or
@@ -33,8 +33,8 @@ This page is generated: `python -m tb.models.profile_table`.
 _TAIL = """
 ## What a recording of QEMU does not fix
 QEMU serves the reads and writes of one batch by a pool of threads, so their used elements come in no fixed
-order; recordings give them as a sorted list (`used_set`). Flushes with nothing to flush complete last first, always
-(`idle_flushes`). Random bytes of the entropy device are compared by their number only.
+order; recordings give them as a sorted list (`used_set`). Flushes with nothing to flush complete last first,
+always (`idle_flushes`). Random bytes of the entropy device are compared by their number only.
 """
 
 
