@@ -611,5 +611,6 @@ def test_a_write_cut_off_by_a_reset_may_be_padded_out() -> None:
     mark = len(function.facts)
     function.io_write(0x12, 1, 0)
     write, completion = function.facts[mark : mark + 2]
-    assert_clean([*opened, write, *rest, completion])
+    answer = facts[data + 1]
+    assert_clean([*opened, write, *rest, answer, completion])
     assert first_rule([*opened, *rest]) == "VBLK-06"
