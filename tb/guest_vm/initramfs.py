@@ -20,6 +20,7 @@ APPLETS = (
     "echo",
     "grep",
     "head",
+    "hexdump",
     "insmod",
     "ls",
     "mkdir",

@@ -58,6 +58,7 @@ class LinuxGuest:
             "driver": "virtio_blk",
             "function": MODERN_ID,
             "sectors": str(self.disk.plan.size // SECTOR),
+            "isr": "0",
             "disk_sha256": self.before,
         }
         return [

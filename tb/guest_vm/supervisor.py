@@ -107,9 +107,9 @@ def _trouble(
     if function is not None and function.status is not None:
         return f"while the guest was running, {function.end_sentence()}"
     if whole.passed:
-        return f"the guest was still running after {whole.limit_s:.0f} s, {_whereabouts(console)}"
+        return f"the guest was still running after {whole.limit_s:g} s, {_whereabouts(console)}"
     if silence.passed:
-        return f"the guest has said nothing for {silence.limit_s:.0f} s, {_whereabouts(console)}"
+        return f"the guest has said nothing for {silence.limit_s:g} s, {_whereabouts(console)}"
     if silence.elapsed > PANIC_GRACE_S and (panic := console.read().panic):
         return f"the guest's kernel panicked: {panic}"
     return ""
@@ -134,7 +134,7 @@ def _with_server_end(run: GuestRun, function: Child) -> GuestRun:
     name = function.program.name
     status = function.wait(SERVER_END_LIMIT_S)
     if status is None:
-        trouble = f"{name} did not end within {SERVER_END_LIMIT_S:.0f} s of the guest"
+        trouble = f"{name} did not end within {SERVER_END_LIMIT_S:g} s of the guest"
     elif status != 0:
         trouble = function.end_sentence()
     elif failure := function.failure():
@@ -150,7 +150,7 @@ def _wait_for_socket(function: Child, socket: Path) -> str:
         if function.status is not None:
             return f"before it listened, {function.end_sentence()}"
         if limit.passed:
-            return f"{function.program.name} did not listen within {limit.limit_s:.0f} s"
+            return f"{function.program.name} did not listen within {limit.limit_s:g} s"
         time.sleep(POLL_S)
     return ""
 

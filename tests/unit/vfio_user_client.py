@@ -13,7 +13,7 @@ import struct
 from dataclasses import dataclass, field
 
 from tb.guest.host_bus import run
-from tb.vfio_user.function import FunctionShape, HostSide
+from tb.vfio_user.function import Function, FunctionShape, HostSide
 from tb.vfio_user.interrupts import InterruptMode
 from tb.vfio_user.protocol import HEADER_SIZE, Command, Header, Message, Region
 from tb.vfio_user.session import Session
@@ -74,11 +74,13 @@ class ByteFunction:
 class Bench:
     """A client and a session on the two ends of one socket."""
 
-    def __init__(self, mode: InterruptMode = InterruptMode.FUNCTION) -> None:
+    def __init__(
+        self, mode: InterruptMode = InterruptMode.FUNCTION, function: Function | None = None
+    ) -> None:
         self.function = ByteFunction()
         self.client, server = socket.socketpair()
         self.client.settimeout(5)
-        self.session = Session(Connection(server), self.function, mode)
+        self.session = Session(Connection(server), function or self.function, mode)
         self._id = 100
 
     def close(self) -> None:
