@@ -5,6 +5,8 @@ from __future__ import annotations
 from mmap import mmap
 from typing import Protocol
 
+from tb.models.virtqueue import Chain
+
 
 class Memory(Protocol):
     """What the actor performs DMA on."""
@@ -14,6 +16,16 @@ class Memory(Protocol):
 
     def write(self, address: int, data: bytes) -> None:
         """Store ``data`` from ``address`` on."""
+
+
+class Mapping(Protocol):
+    """A machine that maps a request's buffers before it is served, and may be unable to."""
+
+    def map(self, chain: Chain) -> None:
+        """Called for each chain taken. Raises ``ChainError`` for one whose buffers cannot be mapped."""
+
+    def unmap(self, chain: Chain) -> None:
+        """Called when a chain mapped before is given back."""
 
 
 class Ram:

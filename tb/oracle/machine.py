@@ -29,10 +29,12 @@ from tb.models.devices.net import NetDevice
 from tb.models.function import FunctionModel
 from tb.models.memory import Ram
 from tb.models.profile import Profile
+from tb.models.virtqueue import Chain, ChainError, Segment
 from tb.oracle.trace import Row, TraceError
 
 RAM_BYTES = 64 << 20
 RAM_HOLE = (0xA0000, 0x100000)  # video memory and firmware: nothing a driver finds RAM in
+FIRMWARE = 0xC0000  # from here to the end of the hole there is ROM, which can be read
 PAGE = 4096
 DISK_SECTORS = 2048
 MOST_QUEUES = 1024
@@ -42,6 +44,40 @@ MAC_BYTES = 6
 LARGEST = 1 << 30  # bytes of a disk or of memory that a host command may ask for
 
 _FEATURE_OPTIONS = {"notify_on_empty": 24, "any_layout": 27, "indirect_desc": 28, "event_idx": 29}
+
+
+class BounceBuffer:
+    """QEMU's way to map buffers: RAM as it is, and of all else one page at a time for the whole machine."""
+
+    __slots__ = ("_holder",)
+
+    def __init__(self) -> None:
+        self._holder: Chain | None = None
+
+    def map(self, chain: Chain) -> None:
+        pieces = sum(_unmapped_pieces(segment, readable=True) for segment in chain.readable)
+        pieces += sum(_unmapped_pieces(segment, readable=False) for segment in chain.writable)
+        if pieces > 1 or (pieces and self._holder is not None):
+            raise ChainError(
+                "BAD-RING-12", f"chain {chain.head} has buffers outside RAM: no bounce buffer is left"
+            )
+        if pieces:
+            self._holder = chain
+
+    def unmap(self, chain: Chain) -> None:
+        if self._holder is chain:
+            self._holder = None
+
+
+def _unmapped_pieces(segment: Segment, *, readable: bool) -> int:
+    """Pages' worth of ``segment`` that are not RAM (for a read: nor firmware)."""
+    hole = (RAM_HOLE[0], FIRMWARE if readable else RAM_HOLE[1])
+    end = segment.address + segment.length
+    outside = 0
+    for first, last in (hole, (RAM_BYTES, end)):
+        missed = min(end, last) - max(segment.address, first)
+        outside += -(-missed // PAGE) if missed > 0 else 0
+    return outside
 
 
 class HostCommandError(Exception):
@@ -174,7 +210,8 @@ class Machine:
         self.disk = bytearray(_DISK) if isinstance(self.device, BlockDevice) else bytearray()
         self.wire: deque[bytes] = deque()
         self.terminal = bytearray()
-        self.actor = Actor(FunctionModel(profile, self.device), self.ram, self)
+        function = FunctionModel(profile, self.device)
+        self.actor = Actor(function, self.ram, self, mapping=BounceBuffer())
 
     # --- media
 

@@ -203,12 +203,15 @@ class ConsoleDevice(DeviceModel):
             return Effects(((0, message[: chain.writable_length]),), len(message))
         if self.is_supply(queue):
             return self._deliver(queue, chain)
-        output = yield Gather(0, chain.readable_length)
-        assert isinstance(output, bytes)
-        port = self._port_of(queue)
         if queue == CONTROL_TX:
-            self._control(output)
-        elif port is not None and port.host_connected and output:
+            request = yield Gather(0, min(chain.readable_length, _CONTROL.size))
+            assert isinstance(request, bytes)
+            self._control(request)
+            return Effects((), 0)
+        port = self._port_of(queue)
+        if port is not None and port.host_connected and chain.readable_length:
+            output = yield Gather(0, chain.readable_length)
+            assert isinstance(output, bytes)
             yield MediaSend(output, port.number)
         return Effects((), 0)
 

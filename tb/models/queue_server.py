@@ -1,0 +1,227 @@
+"""Serves the queues of a function: takes chains, lets the device serve them, publishes what it did.
+
+Request queues are drained when they are notified; supply queues, which hold empty buffers, are filled when
+the device has something to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from tb.models.devices.base import Drain, Effects, MediaFlush, MediaResult, MediaWrite
+from tb.models.function import FunctionModel
+from tb.models.memory import Mapping, Memory
+from tb.models.ring import DeviceRing
+from tb.models.service import MediaOperation, Service, scatter
+from tb.models.virtqueue import Chain, ChainError
+
+
+class Media(Protocol):
+    """The device's other side, as the actor needs it."""
+
+    def perform(self, operation: MediaOperation) -> MediaResult:
+        """Do what the device asks for."""
+
+
+class QueueServer:
+    """The queues of ``function`` in ``memory``. ``signal`` is called with a queue that has to interrupt.
+
+    ``stops``: every malformed chain seen, as the sentences of their errors.
+    """
+
+    def __init__(
+        self,
+        function: FunctionModel,
+        memory: Memory,
+        media: Media,
+        mapping: Mapping | None,
+        signal: Callable[[int], None],
+    ) -> None:
+        self.function = function
+        self.profile = function.profile
+        self.device = function.device
+        self.memory = memory
+        self.media = media
+        self.stops: list[str] = []
+        self._mapping = mapping
+        self._interrupt = signal
+        registers = function.registers
+        self.rings = [
+            DeviceRing(size, self.profile, memory, lambda: registers.features)
+            for size in self.device.queue_sizes
+        ]
+        self._supply = [q for q in range(len(self.rings)) if self.device.is_supply(q)]
+        self._unflushed = False  # something was written that no flush has followed
+
+    def _signal(self, queue: int) -> None:
+        ring = self.rings[queue]
+        if ring.layout is not None and ring.wants_interrupt():
+            self._interrupt(queue)
+
+    def _pop(self, queue: int) -> Chain | None:
+        function = self.function
+        if function.halted or function.broken or self.rings[queue].stopped:
+            return None
+        chain = self.rings[queue].pop()
+        if chain is not None and self._mapping is not None:
+            try:
+                self._mapping.map(chain)
+            except ChainError:
+                self.rings[queue].in_flight -= 1
+                raise
+        return chain
+
+    def _service(self, queue: int, chain: Chain) -> Service:
+        return Service(self.device, queue, chain, self.memory, self.media.perform, lambda: self._pop(queue))
+
+    def _stop(self, queue: int, error: ChainError) -> None:
+        """A malformed chain: its queue, or the whole device, does nothing more until reset."""
+        self.stops.append(str(error))
+        if self.profile.broken == "device":
+            self.function.broken = True
+        else:
+            self.rings[queue].stopped = True
+
+    def drain(self, queue: int) -> None:
+        """Serve every chain of a request queue that waits."""
+        ring = self.rings[queue]
+        quiet = self.device.drain_style(queue) is Drain.QUIET
+        if quiet and not self.device.wants(queue):
+            ring.set_kicks(False)
+            return
+        unfinished: list[Service] = []
+        while True:
+            if quiet:
+                ring.set_kicks(False)
+            try:
+                self._take_all(queue, unfinished)
+            except ChainError as error:
+                self._stop(queue, error)
+            if quiet:
+                ring.set_kicks(True)
+            if self.function.broken or ring.stopped or not quiet or ring.empty() or self.function.halted:
+                break
+        self._finish_all(queue, unfinished)
+        if self.profile.avail_event == "after_drain" and not ring.stopped:
+            ring.set_kicks(True)
+        if self.device.interrupts_anyway(queue):
+            self._signal(queue)
+
+    def _take_all(self, queue: int, unfinished: list[Service]) -> None:
+        while self.device.wants(queue):
+            chain = self._pop(queue)
+            if chain is None:
+                return
+            service = self._service(queue, chain)
+            if self._run(queue, service, until_media=self.profile.requests_overlap):
+                self._finish(queue, service)
+            else:
+                service.idle = self._is_idle(service)
+                unfinished.append(service)
+
+    def _run(self, queue: int, service: Service, *, until_media: bool) -> bool:
+        """Run a service; a chain that the device refuses is taken, but no longer in flight."""
+        try:
+            return service.run(until_media=until_media)
+        except ChainError:
+            self.rings[queue].in_flight -= 1
+            self._unmap(service.chain)
+            raise
+
+    def _unmap(self, chain: Chain) -> None:
+        if self._mapping is not None:
+            self._mapping.unmap(chain)
+
+    def _is_idle(self, service: Service) -> bool:
+        """Whether the media operation that ``service`` waits for is a flush with nothing to do."""
+        if isinstance(service.operation, MediaWrite):
+            self._unflushed = self.device.writeback
+        elif isinstance(service.operation, MediaFlush):
+            idle, self._unflushed = not self._unflushed, False
+            return idle
+        return False
+
+    def _finish_all(self, queue: int, services: list[Service]) -> None:
+        """Requests that waited side by side: the data of all, then one completion after the other."""
+        ordered = self._in_completion_order(services)
+        for service in ordered:
+            service.run(until_media=False)
+            assert service.effects is not None
+            writes = service.effects.writes
+            self._scatter_all(service.chain, writes[:-1])
+            service.effects = replace(service.effects, writes=writes[-1:])
+        for service in ordered:
+            self._finish(queue, service)
+
+    def _in_completion_order(self, services: list[Service]) -> list[Service]:
+        if self.profile.idle_flushes == "in_order":
+            return services
+        idle = [service for service in services if service.idle]
+        return idle[::-1] + [service for service in services if not service.idle]
+
+    def _finish(self, queue: int, service: Service) -> None:
+        """Bring a service to its end and publish what it did."""
+        self._run(queue, service, until_media=False)
+        assert service.effects is not None
+        self._publish(queue, service.chain, service.effects)
+
+    def _publish(self, queue: int, chain: Chain, effects: Effects) -> None:
+        ring = self.rings[queue]
+        served = [(chain, effects), *effects.also]
+        for each, its in served:
+            self._scatter_all(each, its.writes)
+            if its.disposal != "held":
+                self._unmap(each)
+        if effects.disposal == "returned":
+            ring.unpop()
+        used = [(each.head, its.used_length) for each, its in served if its.disposal == "used"]
+        if not used:
+            return
+        if self.function.broken or self.function.halted or ring.stopped:
+            ring.in_flight -= len(used)
+        else:
+            ring.push(*used)
+        if not self.device.interrupts_anyway(queue):
+            self._signal(queue)
+
+    def _scatter_all(self, chain: Chain, writes: Sequence[tuple[int, bytes]]) -> None:
+        for offset, data in writes:
+            scatter(self.memory, chain.writable, offset, data)
+
+    # --- supply queues
+
+    def fill_all(self) -> None:
+        """Fill waiting buffers with what the device has to say."""
+        for queue in self._supply:
+            self._fill(queue)
+
+    def _fill(self, queue: int) -> None:
+        device, ring = self.device, self.rings[queue]
+        stock = device.drain_style(queue) is Drain.STOCK
+        function = self.function
+        if function.broken or function.halted or ring.stopped:
+            device.offered(queue, 0)
+            return
+        try:
+            while device.wants(queue) and not function.broken:
+                if not self._offer(queue, ring):
+                    if stock:
+                        ring.set_kicks(True)
+                    return
+                if stock:
+                    ring.set_kicks(False)
+                if device.declines(queue):
+                    continue
+                chain = self._pop(queue)
+                if chain is None:
+                    return
+                self._finish(queue, self._service(queue, chain))
+        except ChainError as error:
+            self._stop(queue, error)
+
+    def _offer(self, queue: int, ring: DeviceRing) -> bool:
+        limit = self.device.room(queue)
+        available = ring.available_bytes(limit) if limit else int(not ring.empty())
+        return self.device.offered(queue, available)
