@@ -1,4 +1,5 @@
-# The parts of pyuvm 5.0 that this project uses. pyuvm ships no types of its own.
+# ruff: noqa: N801
+# The parts of pyuvm 5.0 that this project uses. pyuvm ships no types and names its classes as UVM does.
 from collections.abc import Callable
 from logging import Logger
 from typing import Any, Self, TypeVar
