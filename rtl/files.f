@@ -27,5 +27,6 @@ rtl/virtio/used_ring.sv
 rtl/virtio/queue_state.sv
 rtl/virtio/virtqueue_engine.sv
 rtl/device/sector_buffer.sv
+rtl/device/write_stream.sv
 rtl/device/block.sv
 rtl/virtio_pci_function.sv

@@ -67,10 +67,6 @@ module block
 );
   import block_pkg::*;
 
-  localparam int unsigned SectorBeats = SectorBytes * 8 / DataWidth;
-  localparam int unsigned LevelWidth  = $clog2(2 * SectorBeats) + 1;
-  localparam int unsigned BeatWidth   = $clog2(SectorBeats);
-
   typedef logic [LengthWidth-1:0] length_t;
 
   typedef enum logic [3:0] {
@@ -97,8 +93,6 @@ module block
   logic [127:0] header_q, header_d;
   logic [159:0] serial_q, serial_d;
   media_op_e    media_op_q, media_op_d;
-  logic [31:0]  sectors_left_q, sectors_left_d;  // of a write: not gone to the media yet
-  logic [BeatWidth-1:0] beat_q, beat_d;          // within the sector that goes to the media
   status_e      status_q, status_d;
   length_t      written_q, written_d;      // bytes in the writable stream, from its start
 
@@ -130,44 +124,39 @@ module block
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      capacity_q       <= '0;
+      capacity_q <= '0;
       capacity_known_q <= 1'b0;
       config_changed_o <= 1'b0;
     end else begin
-      capacity_q       <= capacity_i;
+      capacity_q <= capacity_i;
       capacity_known_q <= 1'b1;
       config_changed_o <= capacity_known_q & (capacity_i != capacity_q);
     end
   end
 
   // Write data.
-  logic [LevelWidth-1:0] level;
-  logic [DataWidth-1:0]  buffered;
-  logic                  buffer_ready;
-  wire sector_ready = (level >= LevelWidth'(SectorBeats));
-  wire beat_ready   = sector_ready | (beat_q != '0);
-  wire cut_short    = lost_q & ~beat_ready;  // no whole sector is left of a write that lost its data
-  wire sector_end   = (beat_q == BeatWidth'(SectorBeats - 1));
-  wire wdata_taken  = wdata_valid_o & wdata_ready_i;
+  logic gather_room, sector_ready, write_sent;
 
-  sector_buffer #(
-    .DataWidth (DataWidth),
-    .Depth     (2 * SectorBeats)
-  ) u_buffer (
+  write_stream #(
+    .DataWidth (DataWidth)
+  ) u_write_stream (
     .clk_i,
     .rst_ni,
-    .clear_i    (state_q == StIdle),
-    .in_valid_i (gather_valid_i & (state_q != StHeader)),
-    .in_ready_o (buffer_ready),
-    .in_data_i  (gather_data_i),
-    .out_take_i (wdata_taken & ~cut_short),
-    .out_data_o (buffered),
-    .level_o    (level)
+    .clear_i        (state_q == StIdle),
+    .start_i        (state_q == StDecide),
+    .sectors_i      (data_bytes[40:9]),
+    .gather_valid_i (gather_valid_i & (state_q != StHeader)),
+    .gather_ready_o (gather_room),
+    .gather_data_i,
+    .sector_ready_o (sector_ready),
+    .lost_i         (lost_q),
+    .send_i         (state_q == StWriteData),
+    .sent_o         (write_sent),
+    .wdata_valid_o,
+    .wdata_ready_i,
+    .wdata_o,
+    .wdata_last_o
   );
-
-  assign wdata_valid_o = (state_q == StWriteData) & (beat_ready | lost_q);
-  assign wdata_o       = cut_short ? '0 : buffered;
-  assign wdata_last_o  = cut_short | (sector_end & (sectors_left_q == 32'd1));
 
   // Media.
   assign req_valid_o   = (state_q == StMediaRequest);
@@ -179,7 +168,7 @@ module block
 
   // Engine.
   assign wants_o        = '1;
-  assign gather_ready_o = (state_q == StHeader) | buffer_ready;
+  assign gather_ready_o = (state_q == StHeader) | gather_room;
 
   always_comb begin
     op_kind_o  = TransferScatter;
@@ -241,16 +230,6 @@ module block
 
     lost_d    = (state_q == StIdle) ? 1'b0 : lost_q | (op_done_i & op_error_i);
     drained_d = (state_q == StIdle) ? 1'b0 : drained_q | (rdata_valid_i & rdata_ready_o & rdata_last_i);
-
-    sectors_left_d = sectors_left_q;
-    beat_d         = beat_q;
-    if (state_q == StDecide) begin
-      sectors_left_d = data_bytes[40:9];
-      beat_d         = '0;
-    end else if (wdata_taken & ~cut_short) begin
-      beat_d = sector_end ? '0 : beat_q + 1'b1;
-      if (sector_end) sectors_left_d = sectors_left_q - 32'd1;
-    end
   end
 
   // The request's way.
@@ -300,7 +279,7 @@ module block
 
       StMediaRequest: if (req_ready_i) state_d = (media_op_q == MediaWrite) ? StWriteData : StMediaResponse;
 
-      StWriteData: if (wdata_taken & wdata_last_o) state_d = StMediaResponse;
+      StWriteData: if (write_sent) state_d = StMediaResponse;
 
       StMediaResponse: begin
         if (rsp_valid_i) begin
@@ -337,29 +316,25 @@ module block
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      state_q        <= StIdle;
-      op_sent_q      <= 1'b0;
-      lost_q         <= 1'b0;
-      drained_q      <= 1'b0;
-      header_q       <= '0;
-      serial_q       <= '0;
-      media_op_q     <= MediaRead;
-      sectors_left_q <= '0;
-      beat_q         <= '0;
-      status_q       <= StatusOk;
-      written_q      <= '0;
+      state_q    <= StIdle;
+      op_sent_q  <= 1'b0;
+      lost_q     <= 1'b0;
+      drained_q  <= 1'b0;
+      header_q   <= '0;
+      serial_q   <= '0;
+      media_op_q <= MediaRead;
+      status_q   <= StatusOk;
+      written_q  <= '0;
     end else begin
-      state_q        <= state_d;
-      op_sent_q      <= op_sent_d;
-      lost_q         <= lost_d;
-      drained_q      <= drained_d;
-      header_q       <= header_d;
-      serial_q       <= serial_d;
-      media_op_q     <= media_op_d;
-      sectors_left_q <= sectors_left_d;
-      beat_q         <= beat_d;
-      status_q       <= status_d;
-      written_q      <= written_d;
+      state_q    <= state_d;
+      op_sent_q  <= op_sent_d;
+      lost_q     <= lost_d;
+      drained_q  <= drained_d;
+      header_q   <= header_d;
+      serial_q   <= serial_d;
+      media_op_q <= media_op_d;
+      status_q   <= status_d;
+      written_q  <= written_d;
     end
   end
 
