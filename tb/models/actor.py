@@ -157,6 +157,8 @@ class Actor:
             case MessageDue(message):
                 self._send(message)
             case ConfigWritten():
+                for output in self.device.take_output():
+                    self.server.media.perform(output)
                 self.media_changed()
 
     def _reset(self) -> None:

@@ -190,6 +190,10 @@ class DeviceModel:
         changes, self._config_changes = self._config_changes, 0
         return changes
 
+    def take_output(self) -> tuple[MediaSend, ...]:
+        """What configuration writes have sent to the media since the last call."""
+        return ()
+
     # --- driver's doing
 
     def features_accepted(self, features: int) -> None:

@@ -116,10 +116,9 @@ class ConsoleDevice(DeviceModel):
         if emergency and 0 in self.ports:
             self._emergency += bytes((emergency & 0xFF,))
 
-    def take_emergency_output(self) -> bytes:
-        """Characters of emergency writes since the last call."""
+    def take_output(self) -> tuple[MediaSend, ...]:
         output, self._emergency = self._emergency, b""
-        return output
+        return (MediaSend(output, 0),) if output else ()
 
     # --- the host's end of a port
 
