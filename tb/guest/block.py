@@ -54,6 +54,7 @@ class BlockDriver:
         self.counts = BlockCounts()
         self.config_changes = 0
         self._slots: deque[Slot] = deque()
+        self._held: BlockRequest | None = None
         self._memory = transport.bus.memory
 
     @classmethod
@@ -102,7 +103,8 @@ class BlockDriver:
         if request.data:
             self._memory.write(slot.data, request.data)
         readable, writable = self.framing(slot, request)
-        self.queue.add(readable, writable, (request, slot), indirect=request.indirect)
+        indirect = self.queue.chooses_indirect(len(readable) + len(writable), wanted=request.indirect)
+        self.queue.add(readable, writable, (request, slot), indirect=indirect)
 
     async def kick(self) -> None:
         """Show what was submitted; notify if the device wants it."""
@@ -185,14 +187,25 @@ class BlockDriver:
         await self.transport.driver_ok()
 
     def _fill(self, source: Iterator[BlockRequest], depth: int) -> bool:
-        """Submit until `depth` are in flight. False when the source is exhausted."""
-        while self.queue.outstanding < depth:
-            request = next(source, None)
+        """Submit until `depth` are in flight or the ring is full. False when the source is exhausted."""
+        while self.queue.outstanding < depth and self._has_room(self._held):
+            request = self._held or next(source, None)
+            self._held = None
             if request is None:
                 return False
+            if not self._has_room(request):
+                self._held = request
+                break
             self.submit(request)
         self.counts.deepest = max(self.counts.deepest, self.queue.outstanding)
         return True
+
+    def _has_room(self, request: BlockRequest | None) -> bool:
+        """Whether the ring has descriptors for a request now."""
+        if request is None:
+            return True
+        pieces = sum(map(len, self.framing(self._slots[0], request)))
+        return self.queue.has_room(pieces, indirect=request.indirect)
 
     def _finish(self, completion: Completion) -> BlockRequest:
         request, slot = completion.token

@@ -165,6 +165,14 @@ class SplitQueue:
         self._offer(head)
         return head
 
+    def chooses_indirect(self, pieces: int, *, wanted: bool) -> bool:
+        """Whether a chain goes into an indirect table: as wished, or because the ring could never hold it."""
+        return wanted or (self.indirect and pieces > self.size)
+
+    def has_room(self, pieces: int, *, indirect: bool) -> bool:
+        """Whether a chain of so many buffers can be added now."""
+        return len(self._free) >= (1 if self.chooses_indirect(pieces, wanted=indirect) else pieces)
+
     def publish(self) -> bool:
         """Show what was added. True when the device has asked to be notified of it (VRING-KICK-03)."""
         new, old = self._available_index, self._published

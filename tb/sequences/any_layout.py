@@ -169,7 +169,10 @@ class LooseDriver:
         if loose.writable:
             address, length = loose.writable[-1]
             memory.write(address + length - 1, bytes((STATUS_POISON,)))
-        self.driver.queue.add(readable, loose.writable, loose, indirect=loose.request.indirect)
+        queue = self.driver.queue
+        pieces = len(readable) + len(loose.writable)
+        indirect = queue.chooses_indirect(pieces, wanted=loose.request.indirect)
+        queue.add(readable, loose.writable, loose, indirect=indirect)
 
     def _finish(self, loose: Loose, used_length: int) -> None:
         stream = gather(self.driver.transport.bus.memory, loose.writable)

@@ -8,6 +8,7 @@ from tb.guest.errors import DeviceTimeoutError
 from tb.guest.interrupts import InterruptMode
 from tb.guest.registers import Register, RingFeature, Status
 from tb.sequences.any_layout import Cutter, LooseDriver
+from tb.sequences.config_space import write_every_bit
 from tb.sequences.expect import PATIENCE_NS, poll
 from tb.sequences.raw_ring import (
     INDIRECT,
@@ -20,7 +21,7 @@ from tb.sequences.raw_ring import (
     serve_one,
     until_used,
 )
-from tb.sequences.registers import reset
+from tb.sequences.registers import read_whole_bar, reset
 from tb.sequences.scene import Pace, Scene
 
 MOMENTS = (0, 40, 80, 120, 160, 240, 320, 400, 500, 640, 800, 1000, 1300, 1700, 2200, 3000, 5000)
@@ -178,6 +179,39 @@ async def switch_decoding_in_traffic(scene: Scene) -> None:
         await scene.bus.io_read(Register.ISR_STATUS, 1)
         await driver.interrupts.discard()
     await driver.stop()
+
+
+async def power_cycle_at_any_moment(scene: Scene) -> None:
+    """A conventional reset in the middle of work: the power-up state, and a new start works (PCI-INT-06)."""
+    for moment in (None, *MOMENTS[::2]):
+        await scene.enumerate()
+        await write_every_bit(scene) if moment is None else await _work_until(scene, moment)
+        await scene.host.cold_reset()
+        scene.found = None
+        while await scene.bus.wait_for_interrupt(0) is not None:
+            pass
+        await read_power_up_state(scene)
+        driver = await scene.attach_block()
+        await driver.read(0, SECTOR)
+        await driver.stop()
+
+
+async def read_power_up_state(scene: Scene) -> None:
+    """All of configuration space, then all registers and the MSI-X table, as they are after power-up."""
+    for offset in range(0, 0x100, 4):
+        await scene.bus.config_read(offset, 4)
+    await scene.enumerate()
+    await read_whole_bar(scene)
+    for offset in (*range(0, 0x80, 4), 0x800, 0x804):
+        await scene.bus.mem_read(offset, 4)
+
+
+async def _work_until(scene: Scene, moment: int) -> None:
+    """A batch of requests under MSI-X or INTx, left alone after so many nanoseconds."""
+    mode = scene.rng.choice((InterruptMode.MSIX_PER_QUEUE, InterruptMode.INTX))
+    loose = LooseDriver(await scene.attach_block(ladder=(mode,)))
+    await _start_batch(scene, loose, Cutter(scene.rng))
+    await scene.bus.delay(moment)
 
 
 async def _reset_at_moments(scene: Scene, *, by_pfn: bool, moments: tuple[int, ...] = MOMENTS) -> None:

@@ -7,7 +7,7 @@ scored, and on the golden model, where it is tried out in milliseconds.
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -82,6 +82,10 @@ class HostControls(Protocol):
         """The next so many requests to the media end in an error."""
         ...
 
+    async def cold_reset(self) -> None:
+        """A power cycle: the function forgets everything, its BARs too."""
+        ...
+
     async def set_capacity(self, sectors: int) -> None:
         """The disk has another size from now on."""
         ...
@@ -89,12 +93,17 @@ class HostControls(Protocol):
 
 @dataclass(slots=True)
 class Scene:
-    """One function on one host. `send` puts a packet on the request channel and gives its completion."""
+    """One function on one host.
+
+    `send` puts a packet on the request channel and gives its completion. `start` puts it there and gives what
+    to call for the completion; a target without it answers one request at a time.
+    """
 
     bus: HostBus
     send: Callable[[Tlp], Awaitable[Tlp | None]]
     rng: random.Random
     controls: HostControls | None = None
+    start: Callable[[Tlp], Awaitable[Callable[[], Awaitable[Tlp | None]]]] | None = None
     found: PciFunction | None = None
     drivers: list[BlockDriver] = field(default_factory=list)
 
@@ -132,6 +141,13 @@ class Scene:
         driver.reserve(8, 1 << 16)
         self.drivers.append(driver)
         return driver
+
+    async def send_all(self, tlps: Sequence[Tlp]) -> list[Tlp | None]:
+        """Put several packets on the request channel without waiting between them; their completions."""
+        if self.start is None:
+            return [await self.send(tlp) for tlp in tlps]
+        waiting = [await self.start(tlp) for tlp in tlps]
+        return [await answer() for answer in waiting]
 
     async def read_dw(self, space: Space, offset: int, enables: int = ALL_BYTES) -> int | None:
         """One DW-wide read with any byte enables; None when it was refused. Disabled bytes mean nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Awaitable, Callable
 
 from pyuvm import uvm_sequence, uvm_sequence_item
 
@@ -15,6 +16,7 @@ from tb.pcie.tlp import Tlp, TlpType
 from tb.sequences.scene import Pace, ReadFault, Scene
 from tb.targets.rtl import RtlBus
 
+Answer = Callable[[], Awaitable[Tlp | None]]
 LATE_CLOCKS = 600
 CONFIG_TYPES = (TlpType.CONFIG_READ, TlpType.CONFIG_WRITE)
 
@@ -34,8 +36,9 @@ class _OneItem(uvm_sequence):
 class EnvironmentControls:
     """Implements `HostControls` with the agents of an environment."""
 
-    def __init__(self, env: FunctionEnv) -> None:
+    def __init__(self, env: FunctionEnv, bus: RtlBus) -> None:
         self._env = env
+        self._bus = bus
         self._payload = 128
 
     async def fail_read(
@@ -66,6 +69,11 @@ class EnvironmentControls:
         """The next so many requests to the media end in an error."""
         await _OneItem(MediaFaultItem(count=requests)).start(self._env.media.sequencer)
 
+    async def cold_reset(self) -> None:
+        """A power cycle."""
+        await self._env.cold_reset()
+        self._bus.forget_bars()
+
     async def set_capacity(self, sectors: int) -> None:
         """The disk has another size from now on."""
         await _OneItem(CapacityItem(sectors)).start(self._env.media.sequencer)
@@ -81,14 +89,21 @@ class ScenarioTest(FunctionTest):
     async def scenario(self, bus: RtlBus) -> None:
         """Play, with chance that follows the seed and the test's name."""
 
-        async def send(tlp: Tlp) -> Tlp | None:
+        async def start(tlp: Tlp) -> Answer:
             if tlp.type in CONFIG_TYPES and not tlp.target_id:
                 tlp.target_id = bus.target_id
             item = await bus.start(tlp, keep_ids=bool(tlp.requester_id))
-            if tlp.posted:
-                return None
-            await item.completed.wait()
-            return item.last
+
+            async def answer() -> Tlp | None:
+                if tlp.posted:
+                    return None
+                await item.completed.wait()
+                return item.last
+
+            return answer
+
+        async def send(tlp: Tlp) -> Tlp | None:
+            return await (await start(tlp))()
 
         chance = random.Random(f"{self.options.seed}/{type(self).__name__}")
-        await self.play(Scene(bus, send, chance, EnvironmentControls(self.env)))
+        await self.play(Scene(bus, send, chance, EnvironmentControls(self.env, bus), start))

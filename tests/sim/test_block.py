@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import pyuvm
 
+from tb.agents.disk import Disk
+from tb.block_setup import block_config, image_path
+from tb.config import EnvConfig
+from tb.flow.options import SimOptions
 from tb.sequences import block_edges
 from tb.sequences.scene import Scene
 from tests.sim.scenario import ScenarioTest
+
+LONG_SERIAL = b"serial~of~20~letters"
 
 
 @pyuvm.test()
@@ -22,6 +28,12 @@ class BlockData(ScenarioTest):
 @pyuvm.test()
 class BlockEdges(ScenarioTest):
     """Every type, odd lengths, GET_ID, the end of the disk, media errors."""
+
+    def configure(self, options: SimOptions) -> EnvConfig:
+        """A disk whose serial uses all of its 20 characters."""
+        disk = Disk.open(image_path(options))
+        disk.serial = LONG_SERIAL
+        return block_config(options, disk)
 
     async def play(self, scene: Scene) -> None:
         await block_edges.try_every_type(scene)

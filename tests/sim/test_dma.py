@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyuvm
 
-from tb.sequences import dma
+from tb.sequences import dma, walks
 from tb.sequences.scene import Scene
 from tests.sim.scenario import ScenarioTest
 
@@ -42,3 +42,13 @@ class DmaTimeouts(ScenarioTest):
     async def play(self, scene: Scene) -> None:
         await dma.fail_by_silence(scene)
         await dma.reset_while_answers_are_missing(scene)
+
+
+@pyuvm.test()
+class AddressBits(ScenarioTest):
+    """A one in every bit of buffer addresses, buffer lengths and the capacity."""
+
+    async def play(self, scene: Scene) -> None:
+        await walks.walk_buffer_addresses(scene)
+        await walks.walk_lengths(scene)
+        await walks.walk_capacity(scene)

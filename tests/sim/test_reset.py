@@ -35,3 +35,11 @@ class EarlyUse(ScenarioTest):
         await lifecycle.use_before_driver_ok(scene)
         await lifecycle.kick_without_work(scene)
         await lifecycle.rewrite_live_address(scene)
+
+
+@pyuvm.test()
+class PowerCycle(ScenarioTest):
+    """A conventional reset at every moment, and the power-up state after it."""
+
+    async def play(self, scene: Scene) -> None:
+        await lifecycle.power_cycle_at_any_moment(scene)

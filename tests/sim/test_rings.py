@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyuvm
 
-from tb.sequences import rings
+from tb.sequences import rings, walks
 from tb.sequences.scene import Scene
 from tests.sim.scenario import ScenarioTest
 
@@ -26,6 +26,7 @@ class RingPlaces(ScenarioTest):
         await rings.place_rings_anywhere(scene)
         await rings.place_tables_anywhere(scene)
         await rings.scatter_descriptors(scene)
+        await walks.walk_ring_addresses(scene)
 
 
 @pyuvm.test()

@@ -21,6 +21,7 @@ class ModelControls:
 
     bus: ModelBus
     device: BlockDevice
+    disk: Disk
 
     async def fail_read(
         self, addresses: range, fault: ReadFault, *, skip: int = 0, good_bytes: int = 0
@@ -37,8 +38,13 @@ class ModelControls:
         """The next so many requests to the disk end in an error."""
         self.bus.media.failing = requests
 
+    async def cold_reset(self) -> None:
+        """A power cycle."""
+        self.bus.actor.cold_reset()
+
     async def set_capacity(self, sectors: int) -> None:
         """The disk has another size from now on."""
+        self.disk.sectors = sectors
         self.device.resize(sectors)
         self.bus.changed()
 
@@ -48,6 +54,7 @@ def model_scene(
     *,
     disk: Disk | None = None,
     queue_size: int = 256,
+    queues: int = 1,
     vectors: int = 3,
     read_only: bool = False,
     seed: int = 1,
@@ -59,8 +66,9 @@ def model_scene(
         capacity=disk.sectors,
         serial=disk.serial.rstrip(b"\0"),
         read_only=read_only,
+        queues=queues,
         queue_size=queue_size,
         vectors=vectors,
     )
     bus = ModelBus(profile, device, disk)
-    return Scene(bus, bus.send, random.Random(seed), ModelControls(bus, device))
+    return Scene(bus, bus.send, random.Random(seed), ModelControls(bus, device, disk))

@@ -17,9 +17,12 @@ from tb.sequences import (
     malformed,
     messages,
     msix_table,
+    pressure,
+    queues,
     registers,
     rings,
     traffic,
+    walks,
 )
 from tb.sequences.scene import Scene
 from tests.unit.guest_on_model import model_scene
@@ -106,6 +109,21 @@ SCENARIOS: tuple[ScenarioFunction, ...] = (
     lifecycle.kick_without_bus_master,
     lifecycle.reset_without_bus_master,
     lifecycle.switch_decoding_in_traffic,
+    lifecycle.power_cycle_at_any_moment,
+    walks.walk_buffer_addresses,
+    walks.walk_ring_addresses,
+    walks.walk_lengths,
+    walks.walk_capacity,
+    pressure.crowd_requests,
+    pressure.sweep_under_pressure,
+)
+
+QUEUE_SCENARIOS: tuple[ScenarioFunction, ...] = (
+    queues.serve_each,
+    queues.serve_all_at_once,
+    queues.give_each_a_vector,
+    queues.stop_one,
+    queues.reset_among_many,
 )
 
 
@@ -122,6 +140,23 @@ def test_bar0_is_swept_in_both_layouts(part: ScenarioFunction) -> None:
     scene = model_scene()
     run(scene.enumerate())
     run(registers.in_both_layouts(scene, part))
+
+
+@pytest.mark.parametrize("scenario", QUEUE_SCENARIOS, ids=lambda one: one.__name__)
+def test_a_scenario_of_several_queues_plays_through(scenario: ScenarioFunction) -> None:
+    run(scenario(model_scene(queues=3, vectors=5)))
+
+
+@pytest.mark.parametrize("queue_size", [1, 2, 4])
+def test_tiny_rings_are_driven_through_tables(queue_size: int) -> None:
+    for scenario in (
+        rings.fill_the_ring,
+        rings.place_used_events,
+        rings.notify_on_empty,
+        block_edges.move_much,
+    ):
+        run(scenario(model_scene(queue_size=queue_size)))
+    run(traffic.steady(model_scene(queue_size=queue_size), acts=200))
 
 
 def test_a_read_only_disk_refuses_writes() -> None:
