@@ -37,8 +37,8 @@ order; recordings give them as a sorted list (`used_set`). Flushes with nothing 
 always (`idle_flushes`). Random bytes of the entropy device are compared by their number only.
 
 Any other value of a choice of `QEMU_7_2` gives differences in the recordings, but for these, which no
-recording tells apart: `reset_fence`, `msix_pending_without_bus_master`, `chain_limit_counts`, `indirect_after_direct`,
-`nested_indirect`, `used_flags`, `avail_event`, `net_header_follows`, `net_short_frame`.
+recording tells apart: `reset_fence`, `msix_pending_without_bus_master`, `chain_limit_counts`,
+`indirect_after_direct`, `nested_indirect`, `used_flags`, `avail_event`, `net_header_follows`, `net_short_frame`.
 """
 
 
