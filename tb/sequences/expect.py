@@ -40,6 +40,12 @@ async def poll(driver: BlockDriver, limit_ns: int = PATIENCE_NS) -> None:
             waited += 400
 
 
+async def drop_interrupts(scene: Scene) -> None:
+    """Forget interrupts that arrived and were not taken."""
+    while await scene.bus.wait_for_interrupt(0) is not None:
+        pass
+
+
 async def expect_message(scene: Scene, target: VectorTarget) -> None:
     """Exactly this message comes, and no second one."""
     seen = await scene.bus.wait_for_interrupt(ARRIVAL_NS)

@@ -9,7 +9,7 @@ from tb.guest.interrupts import InterruptMode
 from tb.guest.registers import Register, RingFeature, Status
 from tb.sequences.any_layout import Cutter, LooseDriver
 from tb.sequences.config_space import write_every_bit
-from tb.sequences.expect import PATIENCE_NS, poll
+from tb.sequences.expect import PATIENCE_NS, drop_interrupts, poll
 from tb.sequences.raw_ring import (
     INDIRECT,
     Buffers,
@@ -188,8 +188,7 @@ async def power_cycle_at_any_moment(scene: Scene) -> None:
         await write_every_bit(scene) if moment is None else await _work_until(scene, moment)
         await scene.host.cold_reset()
         scene.found = None
-        while await scene.bus.wait_for_interrupt(0) is not None:
-            pass
+        await drop_interrupts(scene)
         await read_power_up_state(scene)
         driver = await scene.attach_block()
         await driver.read(0, SECTOR)

@@ -8,7 +8,7 @@ from tb.guest.errors import InterruptError, UsedRingError
 from tb.guest.host_bus import Msi
 from tb.guest.msix import MessageControl, target_of
 from tb.guest.registers import Register, Status
-from tb.sequences.expect import expect_silence, table_of
+from tb.sequences.expect import drop_interrupts, expect_silence, table_of
 from tb.sequences.raw_ring import Buffers, RawRing, kick, read_table, serve_one, stays_unused, until_used
 from tb.sequences.registers import reset
 from tb.sequences.scene import Scene
@@ -87,6 +87,7 @@ async def give_each_a_vector(scene: Scene) -> None:
         await table.program(vector, target_of(vector))
     for shared in (False, True):
         rings = await bring_up_all(scene)
+        await drop_interrupts(scene)
         vectors = [0 if shared else (queue + 1) % table.size for queue in range(len(rings))]
         for queue, vector in enumerate(vectors):
             await scene.bus.io_write(Register.QUEUE_SELECT, 2, queue)
