@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,13 +36,17 @@ def machine_mirrors() -> list[str]:
         return [named]
     if shutil.which("apt-get") is None:
         raise GuestVmError("apt-get is missing: real guests need a machine with Debian's package tools")
-    listed = subprocess.run(
-        ["apt-get", "update", "--print-uris", "-o", "Debug::NoLocking=1"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=TIMEOUT_S,
-    )
+    with tempfile.TemporaryDirectory() as lists:
+        asked = [
+            "apt-get",
+            "update",
+            "--print-uris",
+            "-o",
+            "Debug::NoLocking=1",
+            "-o",
+            f"Dir::State::Lists={lists}",
+        ]
+        listed = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
     bases = dict.fromkeys(match["base"] for match in _INDEX.finditer(listed.stdout))
     if not bases:
         raise MirrorError(
@@ -161,5 +166,7 @@ def _configuration(folder: Path) -> str:
 
 
 def _last_words(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("W:")]
-    return lines[-1] if lines else "apt said nothing"
+    """apt's reason: its first error (the last one only sums up), else the last thing it said."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line.removeprefix("E: ") for line in lines if line.startswith("E: ")]
+    return (errors[:1] or lines[-1:] or ["apt said nothing"])[0]

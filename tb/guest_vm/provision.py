@@ -96,14 +96,26 @@ def provision(folder: Path) -> Provision:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _one_at_a_time(folder.with_suffix(".lock")):
         if not result.complete:
-            _provide(result)
+            _make(result)
     return result
 
 
-def _provide(result: Provision) -> None:
+def _make(result: Provision) -> None:
+    """Make the folder whole or not at all."""
     new = result.folder.with_suffix(".new")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
+    try:
+        _fill(new)
+        shutil.rmtree(result.folder, ignore_errors=True)
+        new.rename(result.folder)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    size = sum(path.lstat().st_size for path in result.folder.rglob("*") if not path.is_dir())
+    say(f"provisioned QEMU {result.versions['qemu-system-x86']} ({size / 1e6:.0f} MB in {result.folder})")
+
+
+def _fill(new: Path) -> None:
     apt = PrivateApt(new / "apt")
     say("fetching package lists, once")
     mirror = apt.update(machine_mirrors())
@@ -124,10 +136,6 @@ def _provide(result: Provision) -> None:
         shutil.rmtree(new / rest)
     manifest = {"format": FORMAT, "versions": versions}
     (new / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True), encoding="utf-8")
-    shutil.rmtree(result.folder, ignore_errors=True)
-    new.rename(result.folder)
-    size = sum(path.lstat().st_size for path in result.folder.rglob("*") if not path.is_dir())
-    say(f"provisioned: QEMU {versions['qemu-system-x86']}, {kernel} ({size / 1e6:.0f} MB in {result.folder})")
 
 
 def _check_qemu(version: str) -> None:

@@ -39,9 +39,12 @@ def table(outcome: Outcome) -> str:
     if outcome.results is not None and outcome.results.accesses:
         lines += ["", *_access_lines(outcome.results)]
     lines += ["", f"Logs: {outcome.folder}"]
+    lines += [f"Waves: {dump}" for dump in sorted(outcome.folder.glob("dump.*"))]
     if outcome.results is not None:
         lines += [f"Verdict: {text}" for text in outcome.results.verdicts[:10]]
     lines += [f"FAILED: {trouble}" for trouble in outcome.troubles] or ["passed"]
+    if outcome.troubles:
+        lines.append(f"Reproduce: make guest {outcome.title}")
     return "\n".join(lines)
 
 
