@@ -20,6 +20,7 @@ from typing import TextIO
 
 import cocotb_tools.config
 
+from tb.flow import runtime
 from tb.flow.errors import FlowError
 from tb.flow.paths import BUILDS, ROOT, shown
 from tb.flow.plan import Configuration
@@ -34,7 +35,9 @@ BARE_MAIN = ROOT / "tb" / "flow" / "bare_main.cpp"
 # cocotb's main program looks at VM_TRACE, which Verilator leaves at 0 for FST.
 FST_FLAGS = ("--trace-fst", "-CFLAGS", "-DVM_TRACE=1")
 VCD_FLAGS = ("--trace",)
-OPTIMISATION = ("OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2")
+# One file of all generated code: with so few of them, precompiled headers cost more than a second core gains.
+MAKE_VARIABLES = ("OPT_FAST=-O2", "OPT_GLOBAL=-O2", "VM_PARALLEL_BUILDS=0")
+C_FLAGS = f"-I{ROOT / 'tb' / 'harness'} -std=c++20"
 ERRORS_SHOWN = 15
 LOCK_POLL_S = 0.2
 
@@ -138,7 +141,7 @@ def verilate_command(recipe: Recipe) -> list[str]:
         *("--top-module", TOP, "--prefix", "Vtop", "-o", TOP, "-Mdir", str(recipe.folder)),
         f"-I{_below(recipe, 'rtl/')}",
         f"-I{ROOT / 'tb' / 'harness'}",
-        *("-CFLAGS", f"-I{ROOT / 'tb' / 'harness'} -std=c++20"),
+        *("-CFLAGS", C_FLAGS),
         *parameters,
         *_use_flags(recipe),
         *map(str, listed_files(recipe)),
@@ -147,8 +150,7 @@ def verilate_command(recipe: Recipe) -> list[str]:
 
 def compile_command(recipe: Recipe, jobs: int) -> list[str]:
     """The make command that compiles what Verilator wrote."""
-    variables = (*OPTIMISATION, *find_verilator().make_variables)
-    return ["make", "-C", str(recipe.folder), "-f", "Vtop.mk", f"-j{jobs}", *variables]
+    return ["make", "-C", str(recipe.folder), "-f", "Vtop.mk", f"-j{jobs}", *MAKE_VARIABLES]
 
 
 def fingerprint(recipe: Recipe) -> str:
@@ -207,9 +209,10 @@ async def build(recipe: Recipe, *, jobs: int = os.cpu_count() or 1) -> bool:
         # Taken before the files are read: an edit during the build makes the next command build again.
         mark = fingerprint(recipe)
         await _step("Verilator", verilate_command(recipe), recipe.folder / "verilate.log")
+        store = runtime.store(recipe.use.value, *MAKE_VARIABLES, C_FLAGS, str(can_write_fst()))
+        runtime.lend(store, recipe.folder)
         await _step("The C++ compiler", compile_command(recipe, jobs), recipe.folder / "compile.log")
-        for header in recipe.folder.glob("*.gch"):
-            header.unlink()  # a hundred megabytes each, of no use once everything is compiled
+        runtime.keep(store, recipe.folder)
         stamp.write_text(mark)
     return True
 

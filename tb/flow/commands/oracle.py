@@ -1,4 +1,4 @@
-"""`make oracle`: the golden model against recorded traces of QEMU, or those in the folder that TRACES names."""
+"""`make oracle`: the golden model against recorded traces of QEMU, or those in the folder TRACES."""
 
 from __future__ import annotations
 
