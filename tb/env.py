@@ -65,6 +65,10 @@ class FunctionTest(uvm_test):
             await guest.start(self.env.requester.sequencer)
             await self.env.settle()
             self.env.scoreboard.end_of_test()
+        except Exception:
+            # The guest gave up: what the function owes him now says why, and names the rule.
+            self.env.scoreboard.end_of_test()
+            raise
         finally:
             self.write_counters()
         self.drop_objection()
