@@ -76,6 +76,8 @@ class JudgedQueue:
     def kick(self) -> None:
         """The guest has notified the queue."""
         self.kicked = True
+        if not self.available.owes_look:
+            self.last_dma_ns = self.court.record.time_ns  # stood still for good reason until now
         self.available.owes_look = True
 
     def at_rest(self) -> None:
