@@ -112,7 +112,9 @@ class LooseDriver:
         if not self._free:
             return False
         window = self._free[-1]
-        room = self.driver.queue.free_descriptors
+        queue = self.driver.queue
+        room = queue.free_descriptors
+        request.indirect = request.indirect or queue.chooses_indirect(2, wanted=False)
         most = cutter.pieces if request.indirect else max(1, min(cutter.pieces, room // 2))
         if room < (1 if request.indirect else 2):
             return False

@@ -275,11 +275,11 @@ ACTS = (
 )
 
 
-async def mixed(scene: Scene, acts: int = 400) -> None:
+async def mixed(scene: Scene, acts: int = 1200) -> None:
     """Everything a random guest may do."""
     await Traffic(scene).run(acts)
 
 
-async def steady(scene: Scene, acts: int = 400) -> None:
+async def steady(scene: Scene, acts: int = 1200) -> None:
     """Without resets, so that indices grow and state ages."""
     await Traffic(scene, resets=False).run(acts)
