@@ -18,9 +18,12 @@ from tb.guest.registers import NO_VECTOR, Register, RingFeature
 from tb.guest.virtqueue import SplitQueue
 from tb.sequences.any_layout import Cutter, LooseDriver
 from tb.sequences.dma import PAYLOAD_CODES, READ_CODES, set_sizes
+from tb.sequences.raw_ring import queue_size
 from tb.sequences.scene import ALL_BYTES, Pace, Scene, Space
 
 PATIENCE_NS = 2_000_000
+SMALLEST_DIRECT_RING = 4
+"""A smaller ring holds no direct request worth the name, so it needs indirect tables."""
 SECTORS = 96
 """Requests stay within the first sectors, so that reads meet what was written."""
 REQUEST_SECTORS = (1, 1, 1, 2, 3, 8, 9, 33)
@@ -60,6 +63,10 @@ class Traffic:
         wanted = DRIVER_FEATURES
         for feature in (RingFeature.EVENT_IDX, RingFeature.INDIRECT_DESC, RingFeature.NOTIFY_ON_EMPTY):
             wanted = wanted ^ feature if rng.random() < 0.3 else wanted
+        if self.scene.found is None:
+            await self.scene.enumerate()
+        if await queue_size(self.scene) < SMALLEST_DIRECT_RING:
+            wanted |= RingFeature.INDIRECT_DESC
         mode = rng.choice(tuple(InterruptMode))
         self.driver = await self.scene.attach_block(
             wanted=wanted, ladder=(mode, InterruptMode.INTX), make_queue=self._make_queue
