@@ -6,7 +6,7 @@ names that it does not hold are left out; an FST cannot be read here, and GTKWav
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,74 +17,64 @@ CHANNEL_TITLES = {
     "tx_req": "tx_req: function to host, DMA and interrupts",
     "rx_cpl": "rx_cpl: host to function, completions",
 }
-PINS = ("valid", "ready", "last", "hdr", "data")
-VIEW = ("name", "address", "requester", "tag", "length", "first_be", "last_be", "status", "byte_count")
-MEDIA = (
-    *("blk_req_valid", "blk_req_ready", "blk_req_op", "blk_req_sector", "blk_req_count"),
-    *("blk_rdata_valid", "blk_rdata_ready", "blk_wdata_valid", "blk_wdata_ready"),
-    *("blk_rsp_valid", "blk_rsp_ready", "blk_rsp_error"),
-)
-HEADER_LINES = 200_000  # a VCD's definitions end long before
+# Names with their widths in bits; 0 is the data path's.
+HANDSHAKE = {"valid": 1, "ready": 1, "last": 1}
+CONTENT = {"hdr": 128, "data": 0}
+VIEW_NAME = {"name": 64}
+VIEW = {
+    **{"address": 64, "requester": 16, "tag": 8, "length": 10},
+    **{"first_be": 4, "last_be": 4, "status": 3, "byte_count": 12},
+}
+MEDIA = {
+    **{"blk_req_valid": 1, "blk_req_ready": 1, "blk_req_op": 2, "blk_req_sector": 64, "blk_req_count": 32},
+    **{"blk_rdata_valid": 1, "blk_rdata_ready": 1, "blk_wdata_valid": 1, "blk_wdata_ready": 1},
+    **{"blk_rsp_valid": 1, "blk_rsp_ready": 1, "blk_rsp_error": 1},
+}
 
 # GTKWave's display flags.
 HEX, ASCII, GROUP_OPEN, GROUP_CLOSE = "@22", "@820", "@800200", "@1000200"
 
 
 @dataclass(frozen=True, slots=True)
-class Signal:
-    """A signal of a dump: its name with its range, as GTKWave writes it."""
-
-    path: str
-    width: int
-
-
-@dataclass(frozen=True, slots=True)
 class Group:
-    """A titled group of signals, named from the top of the dump by their last parts."""
+    """A titled group of signals: their names below `tb_top`, and their widths."""
 
     title: str
-    names: tuple[str, ...]
+    widths: Mapping[str, int]
 
 
 def groups() -> list[Group]:
     """What the save file shows, in order."""
-    shown = [Group("clock and reset", ("clk", "rst_n"))]
+    shown = [Group("clock and reset", {"clk": 1, "rst_n": 1})]
     for channel in CHANNELS:
-        pins = tuple(f"{channel}_{pin}" for pin in PINS)
-        view = tuple(f"u_{channel}_watch.u_view.{field}" for field in VIEW)
-        shown.append(Group(CHANNEL_TITLES[channel], (*view[:1], *pins[:3], *view[1:], *pins[3:])))
-    shown.append(Group("media of the block device", MEDIA))
-    return shown
+        pins, view = f"{channel}_", f"u_{channel}_watch.u_view."
+        parts = ((view, VIEW_NAME), (pins, HANDSHAKE), (view, VIEW), (pins, CONTENT))
+        widths = {prefix + name: width for prefix, part in parts for name, width in part.items()}
+        shown.append(Group(CHANNEL_TITLES[channel], widths))
+    return [*shown, Group("media of the block device", MEDIA)]
 
 
-def vcd_signals(dump: Path) -> dict[str, Signal]:
-    """The signals a VCD defines, by their name below `tb_top` (`u_tap.clk_i`)."""
-    found: dict[str, Signal] = {}
+def vcd_names(dump: Path) -> set[str]:
+    """The signals a VCD defines, as GTKWave writes them (`tb_top.clk`, `tb_top.rx_req_hdr[127:0]`)."""
+    found: set[str] = set()
     scopes: list[str] = []
     with open(dump, encoding="utf-8", errors="replace") as file:
-        for _, line in zip(range(HEADER_LINES), file, strict=False):
-            words = line.split()
-            match words:
+        for line in file:
+            match line.split():
                 case ["$scope", _, name, *_]:
                     scopes.append(name)
                 case ["$upscope", *_]:
                     scopes.pop()
-                case ["$var", _, width, _, name, *rest]:
-                    path = ".".join((*scopes, name)) + ("".join(rest[:-1]))
-                    found[_below_top(scopes, name)] = Signal(path, int(width))
+                case ["$var", _, _, _, name, *rest]:
+                    found.add(".".join((*scopes, name)) + "".join(rest[:-1]))
                 case ["$enddefinitions", *_]:
                     break
     return found
 
 
-def _below_top(scopes: list[str], name: str) -> str:
-    inner = scopes[scopes.index("tb_top") + 1 :] if "tb_top" in scopes else scopes
-    return ".".join((*inner, name))
-
-
-def save_file(dump: Path, view: Path) -> str:
-    """The content of the save file `view` for a dump."""
-    known = vcd_signals(dump) if dump.suffix == ".vcd" else None
+def save_file(dump: Path, view: Path, data_width: int) -> str:
+    """The content of the save file `view` for a dump of a function whose data path has `data_width` bits."""
+    known = vcd_names(dump) if dump.suffix == ".vcd" else None
     lines = [
         "[*] Groups of the signals at the function's pins",
         f'[dumpfile] "{dump}"',
@@ -92,21 +82,20 @@ def save_file(dump: Path, view: Path) -> str:
     ]
     lines += ["[timestart] 0", "[sst_expanded] 1"]
     for group in groups():
-        lines += _group_lines(group, known)
+        lines += _group_lines(group, data_width, known)
     return "\n".join(lines) + "\n"
 
 
-def _group_lines(group: Group, known: Mapping[str, Signal] | None) -> Iterable[str]:
-    paths = [(name, _path(name, known)) for name in group.names]
-    signals = [line for name, path in paths if path for line in (_format(name), path)]
+def _group_lines(group: Group, data_width: int, known: Collection[str] | None) -> list[str]:
+    names = {name: _full_name(name, width or data_width) for name, width in group.widths.items()}
+    signals = [
+        line
+        for name, full in names.items()
+        if known is None or full in known
+        for line in (ASCII if name.endswith(".name") else HEX, full)
+    ]
     return [GROUP_OPEN, f"-{group.title}", *signals, GROUP_CLOSE, f"-{group.title}"] if signals else []
 
 
-def _path(name: str, known: Mapping[str, Signal] | None) -> str:
-    if known is None:
-        return f"TOP.tb_top.{name}"
-    return known[name].path if name in known else ""
-
-
-def _format(name: str) -> str:
-    return ASCII if name.endswith(".name") else HEX
+def _full_name(name: str, width: int) -> str:
+    return f"tb_top.{name}" if width == 1 else f"tb_top.{name}[{width - 1}:0]"
