@@ -38,7 +38,7 @@ class Difference:
 
     @property
     def expected(self) -> Any:
-        return self.row[_VALUE_KEYS.get(self.row["op"], "value")]
+        return self.row[VALUE_KEYS.get(self.row["op"], "value")]
 
 
 @dataclass(slots=True)
@@ -101,11 +101,23 @@ class Replay:
                 continue
             self.result.observations += 1
             saw = look(row)
-            if saw != row[_VALUE_KEYS.get(row["op"], "value")]:
-                self.result.differences.append(self._difference(line, row, saw))
+            if saw != row[VALUE_KEYS.get(row["op"], "value")]:
+                self.result.differences.append(self.difference(line, row, saw))
         self.result.stops = self._actor.stops
 
-    def _difference(self, line: int, row: Row, saw: Any) -> Difference:
+    def observes(self, row: Row) -> bool:
+        """Whether ``row`` is an observation."""
+        return row["op"] in self._observe
+
+    def answer(self, row: Row) -> Any:
+        """Do one row; for an observation what the model sees. It needs no recorded value."""
+        look = self._observe.get(row["op"])
+        if look is not None:
+            return look(row)
+        self._act[row["op"]](row)
+        return None
+
+    def difference(self, line: int, row: Row, saw: Any) -> Difference:
         function = self._actor.function
         base = function.registers.config_base
         place, rule = describe(row, self.machine.device, function.config, base, self._actor.rings)
@@ -191,7 +203,7 @@ class Replay:
             self.machine.connect()
 
 
-_VALUE_KEYS = {"net_tx_seen": "frame", "serial_out": "data"}
+VALUE_KEYS = {"net_tx_seen": "frame", "serial_out": "data"}
 
 
 def replay(path: Path, profile: Profile) -> Result:
