@@ -50,6 +50,15 @@ def test_a_request_without_a_completion_is_told_at_the_end() -> None:
     assert "PCI-CFG-01" in rules(dropped(facts, find(facts, any_completion, channel=Channel.TX_CPL, nth=-1)))
 
 
+def test_a_request_given_up_is_told_when_its_tag_is_used_again() -> None:
+    function = started()
+    for _ in range(40):
+        function.io_read(0x12, 1)
+    facts = function.facts
+    lost = find(facts, any_completion, channel=Channel.TX_CPL, nth=-35)
+    assert first_rule(dropped(facts, lost), end=False) == "PCI-CFG-01"
+
+
 def test_a_second_completion_is_told() -> None:
     facts = started().facts
     assert first_rule(doubled(facts, find(facts, any_completion, channel=Channel.TX_CPL))) == "VPCI-DISC-09"

@@ -48,7 +48,7 @@ class Accesses:
     """The register side of the function.
 
     `events` takes what a write causes, with the number of the access and the registers before it;
-    `reads_pending` tells whether a DMA read is outstanding now.
+    `reads_pending` tells whether a DMA read is outstanding now, `reads_missing` whether one gets no answer.
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class Accesses:
         completions: Completions,
         events: EventTaker,
         reads_pending: Callable[[], bool],
+        reads_missing: Callable[[], bool],
     ) -> None:
         self._record = record
         self._model = model
@@ -68,6 +69,7 @@ class Accesses:
         self._completions = completions
         self._events = events
         self._reads_pending = reads_pending
+        self._reads_missing = reads_missing
         self._order = 0
         self._ids: tuple[int, ...] = (0,)
         self._captured = 0
@@ -175,6 +177,8 @@ class Accesses:
             busy = pending_before and self._reads_pending()
             if busy and lanes & _TRANSACTIONS_PENDING and not seen & _TRANSACTIONS_PENDING:
                 return {_TRANSACTIONS_PENDING}
+            if self._reads_missing():
+                self.device_error_possible()  # a completion timeout is an error at a time of its own
             return self._errors(self._device_errors, seen, lanes)
 
         word.observe = observe

@@ -59,7 +59,11 @@ class Completions:
     def expect(self, expected: Expected) -> None:
         """A non-posted request was accepted."""
         tlp = expected.tlp
-        self.waiting[tlp.requester_id << 10 | tlp.tag] = expected
+        key = tlp.requester_id << 10 | tlp.tag
+        given_up = self.waiting.get(key)
+        if given_up is not None:
+            self._accuse_missing(given_up)
+        self.waiting[key] = expected
 
     def completion(self, tlp: Tlp) -> None:
         """Judge a completion the function sent."""
@@ -168,12 +172,12 @@ class Completions:
     def end_of_test(self) -> None:
         """Every request must have been answered."""
         for expected in self.waiting.values():
-            self._record.verdict(
-                "PCI-CFG-01",
-                f"{expected.tlp} of {expected.time_ns} ns was never completed.",
-                "one completion",
-                "none",
-            )
+            self._accuse_missing(expected)
+
+    def _accuse_missing(self, expected: Expected) -> None:
+        """The host has given a request up: it uses its tag again, or the test is over."""
+        what = f"{expected.tlp} of {expected.time_ns} ns was never completed."
+        self._record.verdict("PCI-CFG-01", what, "one completion", "none")
 
 
 _WITH_DATA = frozenset({TlpType.COMPLETION_DATA, TlpType.COMPLETION_DATA_LOCKED})

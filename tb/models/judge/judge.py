@@ -65,6 +65,7 @@ class Judge:
             self._completions,
             self._take_events,
             lambda: self._requests.awaited,
+            lambda: self._requests.missing,
         )
         self._requests.function_ids = lambda: self._accesses.function_ids
         court = Court(

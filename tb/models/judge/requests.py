@@ -146,6 +146,11 @@ class Requests:
         """Whether the host owes an answer that the function may still count on."""
         return any(not read.unanswered for read in self.outstanding.values())
 
+    @property
+    def missing(self) -> bool:
+        """Whether a read may end, or have ended, by the function's own completion timeout."""
+        return any(read.unanswered for read in self.outstanding.values())
+
     def unanswered(self, tag: int) -> Outstanding | None:
         """The host will not answer `tag`, or only when the function may have given up."""
         read = self.outstanding.get(tag)
