@@ -32,7 +32,9 @@ def assert_clean(function: FakeFunction | Facts, *, end: bool = True) -> None:
     assert not verdicts, "\n".join(map(str, verdicts))
 
 
-def find(facts: Facts, holds: Callable[[Tlp], bool], *, channel: Channel = Channel.TX_REQ, nth: int = 0) -> int:
+def find(
+    facts: Facts, holds: Callable[[Tlp], bool], *, channel: Channel = Channel.TX_REQ, nth: int = 0
+) -> int:
     """Index of the nth packet on `channel` of which `holds`; counts from the end when negative."""
     places = [i for i, f in enumerate(facts) if f.tlp is not None and f.channel is channel and holds(f.tlp)]
     return places[nth]
@@ -66,7 +68,7 @@ def doubled(facts: Facts, place: int) -> Facts:
 
 
 def moved(facts: Facts, place: int, to: int) -> Facts:
-    """`facts` with the one at `place` seen earlier or later: before what stands at `to` now; times stay in order."""
+    """`facts` with the one at `place` seen before what stands at `to` now; times stay in order."""
     order = [*facts]
     fact = order.pop(place)
     order.insert(to if to < place else to - 1, fact)
