@@ -10,8 +10,8 @@ class Verdict:
     """What is wrong, where, and what would have been right.
 
     `time_ns` is simulated time; `rule` a requirement id (`VPCI-REG-11`); `what` a sentence that names the
-    register, queue or descriptor; `expected` and `seen` are values as text, empty where the sentence says all;
-    `tlp` is the packet that gave it away, empty when it is one that never came.
+    register, queue or descriptor; `expected` and `seen` are values as text, empty where the sentence says
+    all; `tlp` is the packet that gave it away, empty when it is one that never came.
     """
 
     time_ns: int
