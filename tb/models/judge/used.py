@@ -38,6 +38,7 @@ class UsedRing:
         "_late",
         "_partial",
         "_queue",
+        "_waiting_certain",
         "_waiting_for_index",
         "elements",
         "event",
@@ -62,6 +63,7 @@ class UsedRing:
         self._checked: set[int | None] = {None, 0}
         self._index_known: int | None = None
         self._waiting_for_index: int | None = None
+        self._waiting_certain = True
 
     # --- writes
 
@@ -203,7 +205,7 @@ class UsedRing:
             return
         new, self._waiting_for_index = self._waiting_for_index, None
         if index == new:
-            self._cause(certain=True)
+            self._cause(certain=self._waiting_certain)
 
     def decide(self, sample: Sample, flags: int, event: int) -> None:
         """The function has the suppression value: the interrupt may come from now on, or must not."""
@@ -232,6 +234,7 @@ class UsedRing:
                 self._cause(certain=certain)
         elif queue.available.seen == sample.new:
             self._waiting_for_index = sample.new
+            self._waiting_certain = certain  # else the interrupt may have come by the other rule already
 
     def _cause(self, *, certain: bool) -> None:
         queue = self._queue
