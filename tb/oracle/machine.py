@@ -102,7 +102,7 @@ def _disk() -> bytes:
     return b"".join(word(sector) * (SECTOR // 4) for sector in range(DISK_SECTORS))
 
 
-_DISK = _disk()
+DISK = _disk()
 
 
 def _number(options: Options, name: str, default: int, most: int) -> int:
@@ -197,6 +197,11 @@ def _add_ports(device: ConsoleDevice, arguments: list[str]) -> None:
             device.add_port(Port(number, options.get("name", ""), driver == "virtconsole"))
 
 
+def recorded_ram() -> Ram:
+    """Memory as the recorded machines had it, all zeros."""
+    return Ram(((0, RAM_HOLE[0]), (RAM_HOLE[1], RAM_BYTES - RAM_HOLE[1])))
+
+
 class Machine:
     """The actor with its memory and media; also the far end of each media, for the replay to use.
 
@@ -204,14 +209,15 @@ class Machine:
         wire: frames sent, oldest first; ``terminal``: bytes sent by console ports.
     """
 
-    def __init__(self, profile: Profile, header: Row) -> None:
-        self.ram = Ram(((0, RAM_HOLE[0]), (RAM_HOLE[1], RAM_BYTES - RAM_HOLE[1])))
+    def __init__(self, profile: Profile, header: Row, *, bounced: bool = True) -> None:
+        """``bounced``: buffers outside RAM go through QEMU's bounce buffer; else they are mere memory."""
+        self.ram = recorded_ram()
         self.device = build_device(profile, header)
-        self.disk = bytearray(_DISK) if isinstance(self.device, BlockDevice) else bytearray()
+        self.disk = bytearray(DISK) if isinstance(self.device, BlockDevice) else bytearray()
         self.wire: deque[bytes] = deque()
         self.terminal = bytearray()
         function = FunctionModel(profile, self.device)
-        self.actor = Actor(function, self.ram, self, mapping=BounceBuffer())
+        self.actor = Actor(function, self.ram, self, mapping=BounceBuffer() if bounced else None)
 
     # --- media
 

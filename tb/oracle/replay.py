@@ -12,14 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from tb.models.access import ONES
-from tb.models.config_space import BAR0, BAR1, BAR1_SIZE
+from tb.models.config_space import BAR0, BAR1, BAR1_SIZE, COMMAND_IO, COMMAND_MEMORY
 from tb.models.profile import Profile
-from tb.oracle.decode import describe
+from tb.oracle.decode import Place, describe
 from tb.oracle.machine import HostCommandError, Machine
 from tb.oracle.trace import Row, TraceError, load
 
 _TERMINAL_READ = 100  # the recorder reads at most so many bytes at a time
 _CONNECTED = "host connected"
+VALUE_KEYS = {"net_tx_seen": "frame", "serial_out": "data"}
+_DEVICE_STATUS = 0x0A  # offset in the PCI Express capability
+_UNSUPPORTED_REQUEST = 1 << 3
+
+
+def recorded(row: Row) -> Any:
+    """What the recorded machine answered to an observation."""
+    return row[VALUE_KEYS.get(row["op"], "value")]
 
 
 @dataclass(slots=True)
@@ -38,7 +46,7 @@ class Difference:
 
     @property
     def expected(self) -> Any:
-        return self.row[VALUE_KEYS.get(self.row["op"], "value")]
+        return recorded(self.row)
 
 
 @dataclass(slots=True)
@@ -56,12 +64,15 @@ class Result:
 class Replay:
     """One trace on one fresh machine."""
 
-    def __init__(self, profile: Profile, header: Row, result: Result) -> None:
-        self.machine = Machine(profile, header)
+    def __init__(self, profile: Profile, header: Row, result: Result, *, bounced: bool = True) -> None:
+        self.machine = Machine(profile, header, bounced=bounced)
         self.result = result
         self._actor = self.machine.actor
         self._ram = self.machine.ram
         self._bars = (header["bar0"], header["bar1"])
+        self._config = self._actor.function.config
+        self._express = profile.pcie_capability
+        self._nobody = int.from_bytes(bytes((profile.undecoded_memory_read,)) * 8, "little")
         self._locate_bars()
         self._observe: dict[str, Callable[[Row], Any]] = {
             "cfg_r": self._config_read,
@@ -101,7 +112,7 @@ class Replay:
                 continue
             self.result.observations += 1
             saw = look(row)
-            if saw != row[VALUE_KEYS.get(row["op"], "value")]:
+            if saw != recorded(row):
                 self.result.differences.append(self.difference(line, row, saw))
         self.result.stops = self._actor.stops
 
@@ -117,17 +128,21 @@ class Replay:
         self._act[row["op"]](row)
         return None
 
-    def difference(self, line: int, row: Row, saw: Any) -> Difference:
+    def place(self, row: Row) -> Place:
+        """What the observation ``row`` looks at, and the requirement it belongs to."""
         function = self._actor.function
         base = function.registers.config_base
-        place, rule = describe(row, self.machine.device, function.config, base, self._actor.rings)
-        return Difference(line, row, saw, place, rule)
+        return describe(row, self.machine.device, function.config, base, self._actor.rings)
+
+    def difference(self, line: int, row: Row, saw: Any) -> Difference:
+        """An answer that is not the recorded one."""
+        return Difference(line, row, saw, *self.place(row))
 
     # --- accesses
 
     def _locate_bars(self) -> None:
         """Offsets to add to a trace's relative addresses; None while the BAR is not mapped."""
-        config = self._actor.function.config
+        config = self._config
         bases = (config.bar_base(0), config.bar_base(1) if config.has_msix else 0)
         self._io_shift = self._bars[0] - bases[0] if bases[0] else None
         self._mem_shift = self._bars[1] - bases[1] if bases[1] else None
@@ -151,35 +166,49 @@ class Replay:
             self._locate_bars()
 
     def _io_read(self, row: Row) -> int:
+        offset = self._io_offset(row)
         size = row["size"]
-        if self._io_shift is None:
-            return ONES[size]
-        offset = row["addr"] + self._io_shift
-        if not 0 <= offset < self._io_size:
-            return ONES[size]
-        return self._actor.io_read(offset, size)
+        return ONES[size] if offset is None else self._actor.io_read(offset, size)
 
     def _io_write(self, row: Row) -> None:
-        if self._io_shift is None:
-            return
-        offset = row["addr"] + self._io_shift
-        if 0 <= offset < self._io_size:
+        offset = self._io_offset(row)
+        if offset is not None:
             size = row["size"]
             self._actor.io_write(offset, size, row["value"] & ONES[size])
 
+    def _io_offset(self, row: Row) -> int | None:
+        """Where in BAR0 an access lands; None when nobody decodes it."""
+        if self._io_shift is not None and self._config.command & COMMAND_IO:
+            offset: int = row["addr"] + self._io_shift
+            if 0 <= offset < self._io_size:
+                return offset
+        self._undecoded()
+        return None
+
     def _mem_read(self, row: Row) -> int:
-        if self._mem_shift is None:
-            return 0
-        offset = row["addr"] + self._mem_shift
-        return self._actor.mem_read(offset, row["size"]) if 0 <= offset < BAR1_SIZE else 0
+        offset = self._mem_offset(row)
+        size = row["size"]
+        return self._nobody & ONES[size] if offset is None else self._actor.mem_read(offset, size)
 
     def _mem_write(self, row: Row) -> None:
-        if self._mem_shift is None:
-            return
-        offset = row["addr"] + self._mem_shift
-        if 0 <= offset < BAR1_SIZE:
+        offset = self._mem_offset(row)
+        if offset is not None:
             size = row["size"]
             self._actor.mem_write(offset, size, row["value"] & ONES[size])
+
+    def _mem_offset(self, row: Row) -> int | None:
+        """Where in BAR1 an access lands; None when nobody decodes it."""
+        if self._mem_shift is not None and self._config.command & COMMAND_MEMORY:
+            offset: int = row["addr"] + self._mem_shift
+            if 0 <= offset < BAR1_SIZE:
+                return offset
+        self._undecoded()
+        return None
+
+    def _undecoded(self) -> None:
+        """On PCI Express, the function notes that it was sent a request it does not support (PCI-CFG-16)."""
+        if self._express:
+            self._config.set_bits(self._express + _DEVICE_STATUS, _UNSUPPORTED_REQUEST)
 
     # --- media and host
 
@@ -201,9 +230,6 @@ class Replay:
     def _note(self, row: Row) -> None:
         if _CONNECTED in row["text"]:
             self.machine.connect()
-
-
-VALUE_KEYS = {"net_tx_seen": "frame", "serial_out": "data"}
 
 
 def replay(path: Path, profile: Profile) -> Result:
