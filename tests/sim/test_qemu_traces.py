@@ -33,6 +33,10 @@ SHOWN = 20
 TABLE = "qemu_differences.md"
 
 
+class UnexplainedError(AssertionError):
+    """The function answered neither as QEMU did nor as its profile says."""
+
+
 def recorded_disk() -> Disk:
     """The disk of the recorded machines."""
     return Disk(DISK_SECTORS, DISK, SERIAL)
@@ -63,8 +67,10 @@ class RecordedTest(ScenarioTest):
             "differences": {" + ".join(names): n for names, n in comparison.explained.most_common()},
             "unexplained": comparison.unexplained,
         }
-        assert comparison.traces, f"no recording fits {self.names} and the shape of this function"
-        assert not comparison.unexplained, _told(comparison.unexplained)
+        if not comparison.traces:
+            raise UnexplainedError(f"No recording fits {self.names} and the shape of this function.")
+        if comparison.unexplained:
+            raise UnexplainedError(_told(comparison.unexplained))
 
     def _traces(self) -> Iterator[Path]:
         """Recordings of a block device with as many queues and vectors, writable or not as this one."""
@@ -105,7 +111,8 @@ def _shape(device: BlockDevice) -> tuple[tuple[int, ...], int, bool]:
 def _told(sentences: list[str]) -> str:
     more = len(sentences) - SHOWN
     tail = [f"and {more} more"] if more > 0 else []
-    return "\n".join([f"{len(sentences)} answers have no explanation:", *sentences[:SHOWN], *tail])
+    first = f"{len(sentences)} answers have no explanation; the first: {sentences[0]}"
+    return "\n".join([first, *sentences[1:SHOWN], *tail])
 
 
 @pyuvm.test()
