@@ -59,6 +59,11 @@ class Child:
         self.stop()
 
     @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
     def status(self) -> int | None:
         """Exit status, negative for a signal; None while it runs."""
         return self._process.poll()

@@ -15,7 +15,11 @@ from tb.vfio_user.protocol import Region
 ADVANCE_NS = 1_000
 """Simulated time between two looks at the socket while the function works."""
 QUIET_NS = 3_000
-"""The function is idle when nothing has passed the pins for so long (longer than its longest silent work)."""
+"""So long the pins must be still before a function that owes nothing counts as idle: what the judge cannot
+see, such as the way from a ring to its interrupt, takes less."""
+SILENCE_LIMIT_NS = 4_000_000
+"""A function that owes something and leaves the pins still for so long will never go on: longer than its
+longest silent work, which is to wait for a completion that does not come."""
 
 
 class GuestRam:
@@ -89,7 +93,17 @@ class RtlFunction:
         self._active_ns = self._bus.now_ns
 
     def busy(self) -> bool:
-        return self._bus.now_ns - self._active_ns < QUIET_NS
+        """Something moves on the pins, or the judge knows of work that the function still has to do."""
+        return self._silent_ns < (QUIET_NS if self._env.scoreboard.idle else SILENCE_LIMIT_NS)
+
+    @property
+    def stuck(self) -> bool:
+        """The function owes something, and has been silent for longer than any work of it takes."""
+        return self._silent_ns >= SILENCE_LIMIT_NS and not self._env.scoreboard.idle
+
+    @property
+    def _silent_ns(self) -> int:
+        return self._bus.now_ns - self._active_ns
 
     async def advance(self) -> None:
         await self._bus.delay(ADVANCE_NS)

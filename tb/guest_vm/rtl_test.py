@@ -19,7 +19,7 @@ from tb.env import FunctionTest
 from tb.flow.options import SimOptions
 from tb.function_env import CLOCK_NS
 from tb.guest_vm.file_disk import FileDisk
-from tb.guest_vm.rtl_function import GuestRam, RtlFunction
+from tb.guest_vm.rtl_function import SILENCE_LIMIT_NS, GuestRam, RtlFunction
 from tb.guest_vm.server_options import ServerOptions, ServerResults
 from tb.guest_vm.serving import offer
 from tb.models.config_space import BAR1_SIZE, SIZE, bar0_size
@@ -29,6 +29,7 @@ from tb.vfio_user.protocol import Region
 
 VERDICTS_WANTED = 5
 VERDICT_GRACE_S = 1.0
+STUCK = f"stopped: the function owes an answer and has done nothing for {SILENCE_LIMIT_NS // 1_000_000} ms"
 
 
 class InterruptWire(uvm_subscriber):
@@ -70,13 +71,14 @@ class RealGuest(FunctionTest):
         shape = FunctionShape(regions, vectors=config.device.vectors)
         function = RtlFunction(bus, self.env, self.ram, shape)
         self.wire.function = function
-        self.served = await offer(function, self.disk, self.guest, self.verdict_given)
+        self.served = await offer(function, self.disk, self.guest, self.why_stop)
 
-    def verdict_given(self) -> str | None:
+    def why_stop(self) -> str | None:
         """Why to stop the guest early: once the function is wrong, what the guest does then shows little."""
         verdicts = self.env.scoreboard.verdicts
         if not verdicts:
-            return None
+            function = self.wire.function
+            return STUCK if function is not None and function.stuck else None
         self.first_verdict = self.first_verdict or time.monotonic()
         if len(verdicts) < VERDICTS_WANTED and time.monotonic() < self.first_verdict + VERDICT_GRACE_S:
             return None

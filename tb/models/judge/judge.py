@@ -182,11 +182,11 @@ class Judge:
     @property
     def idle(self) -> bool:
         """Whether the function has nothing to do that anybody knows of: a test may end."""
-        return (
-            not self._completions.waiting
-            and not self._requests.awaited
-            and all(queue.idle or queue.stopped or queue.excused for queue in self._dma.live.values())
-        )
+        if self._completions.waiting or self._requests.awaited:
+            return False
+        if not self._snapshots.latest.bus_master:
+            return True  # its queues rest until it may master the bus again
+        return all(queue.idle or queue.stopped or queue.excused for queue in self._dma.live.values())
 
     # --- the four channels
 
