@@ -108,7 +108,9 @@ async def size_bars_bit_by_bit(scene: Scene) -> None:
     for register in BAR_REGISTERS:
         before = await scene.bus.config_read(register, 4)
         await scene.bus.config_write(register, 4, ONES)
-        await scene.bus.config_read(register, 4)
+        sized = await scene.bus.config_read(register, 4)
+        for space in (Space.IO, Space.MEMORY):
+            await _probe(scene, space, sized & ~0xF)  # nobody claims the address of a BAR that is being sized
         await scene.bus.config_write(register, 4, before)
 
 

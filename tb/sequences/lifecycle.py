@@ -115,14 +115,17 @@ async def switch_bus_master_in_traffic(scene: Scene) -> None:
     driver = await scene.attach_block()
     loose = LooseDriver(driver)
     cutter = Cutter(scene.rng)
-    for moment in MOMENTS:
-        await _start_batch(scene, loose, cutter)
-        await scene.bus.delay(moment + scene.rng.randrange(40))
-        await change_command(scene.bus, disable=Command.BUS_MASTER)
-        await scene.bus.io_read(Register.DEVICE_STATUS, 1)
-        await scene.bus.delay(scene.rng.randrange(3000))
-        await change_command(scene.bus, enable=Command.BUS_MASTER)
-        await _poll_loose(scene, loose)
+    for pace in (Pace.FAST, Pace.THROTTLED):
+        await scene.host.pace(pace)
+        for moment in MOMENTS:
+            await _start_batch(scene, loose, cutter)
+            await scene.bus.delay(moment + scene.rng.randrange(40))
+            await change_command(scene.bus, disable=Command.BUS_MASTER)
+            await scene.bus.io_read(Register.DEVICE_STATUS, 1)
+            await scene.bus.delay(scene.rng.randrange(3000))
+            await change_command(scene.bus, enable=Command.BUS_MASTER)
+            await _poll_loose(scene, loose)
+    await scene.host.pace(Pace.FAST)
     await driver.interrupts.discard()
     await driver.stop()
 

@@ -164,6 +164,22 @@ async def serve_in_traffic(scene: Scene, rounds: int = 30) -> None:
     await driver.stop()
 
 
+async def read_the_isr_all_along(scene: Scene, rounds: int = 80) -> None:
+    """The ISR read again and again while a request completes: no moment loses the event (VPCI-INT-02)."""
+    driver = await _attach(scene)
+    for number in range(rounds):
+        driver.submit(BlockRequest(BlockType.FLUSH))
+        await driver.kick()
+        await scene.bus.delay(8 * (number % 16))
+        while driver.queue.outstanding:
+            await scene.bus.io_read(Register.ISR_STATUS, 1)
+            driver.collect()
+        for _ in range(20):
+            await scene.bus.io_read(Register.ISR_STATUS, 1)
+    await driver.interrupts.discard()
+    await driver.stop()
+
+
 async def _serve(scene: Scene, driver: BlockDriver) -> None:
     """One turn of a handler that looks at the line rather than at edges."""
     if not scene.bus.intx_asserted and await scene.bus.wait_for_interrupt(200_000) is None:

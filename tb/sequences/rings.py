@@ -7,7 +7,7 @@ from tb.guest.block_request import DRIVER_FEATURES, SECTOR, BlockRequest, BlockT
 from tb.guest.errors import UsedRingError
 from tb.guest.interrupts import InterruptMode
 from tb.guest.registers import QUEUE_ALIGN, RingFeature
-from tb.guest.ring import RingAddresses
+from tb.guest.ring import INDEX_MASK, RingAddresses
 from tb.guest.transport import QueueFactory
 from tb.guest.virtqueue import SplitQueue
 from tb.sequences.any_layout import WINDOW, Cutter, LooseDriver, exact
@@ -47,7 +47,10 @@ async def fill_the_ring(scene: Scene) -> None:
 
 
 async def wrap_the_indices(scene: Scene, requests: int = 66_000) -> None:
-    """More requests than a 16-bit index counts, in batches, mostly without interrupts (BAD-RING-35, -29)."""
+    """More requests than a 16-bit index counts, in batches, mostly without interrupts (BAD-RING-35, -29).
+
+    The batch that wraps asks for its interrupt at the last index before the wrap (VRING-INT-03).
+    """
     driver = await scene.attach_block()
     depth = min(driver.queue.size, 256)
     driver.reserve(depth, SECTOR)
@@ -59,10 +62,13 @@ async def wrap_the_indices(scene: Scene, requests: int = 66_000) -> None:
             driver.queue.enable_interrupts(scene.rng.randint(1, 4))
         else:
             driver.queue.disable_interrupts()
+        wraps = driver.queue.last_used + batch > INDEX_MASK
+        if wraps:
+            driver.queue.set_used_event(INDEX_MASK)
         for _ in range(batch):
             driver.submit(BlockRequest(BlockType.FLUSH, indirect=True))
         await driver.kick()
-        await poll(driver, limit_ns=20_000_000)
+        await (_poll_keeping_event(scene, driver) if wraps else poll(driver, limit_ns=20_000_000))
         done += batch
     await driver.interrupts.discard()
     await driver.stop()

@@ -29,3 +29,4 @@ class IntxInTraffic(ScenarioTest):
         await line.suppress_by_flag(scene)
         await line.announce_config_change(scene)
         await line.serve_in_traffic(scene)
+        await line.read_the_isr_all_along(scene)

@@ -75,6 +75,7 @@ SCENARIOS: tuple[ScenarioFunction, ...] = (
     line.suppress_by_flag,
     line.announce_config_change,
     line.serve_in_traffic,
+    line.read_the_isr_all_along,
     rings.chains_of_every_length,
     rings.fill_the_ring,
     rings.place_used_events,
