@@ -41,6 +41,7 @@ clean:
 #>                  TRACES=folder PROFILE=name|file
 #> make guest     a real guest boots from the RTL
 #>                  GUEST=linux|seabios INTR=function|qemu|intx TARGET=rtl|model SEED= WAVES=1 COMPARE=0
+#>                  KERNEL=trixie|trixie-backports|bookworm MACHINE=pc|q35 SMP=n BUG=
 #> make bugs      plants faults into copies of the RTL and sees each one caught
 #>                  BUG= JOBS= SEED=
 #> make bench     performance figures

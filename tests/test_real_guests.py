@@ -68,7 +68,7 @@ class TestServer:
 def connected(path: str, server: Child) -> socket.socket:
     """A connection to the server, once it listens."""
     deadline = time.monotonic() + 60
-    while not os.path.exists(path):
+    while not Path(path).exists():
         assert server.status is None, server.end_sentence()
         assert time.monotonic() < deadline, "the simulation does not listen"
         time.sleep(0.02)

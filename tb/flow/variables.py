@@ -36,6 +36,9 @@ class Variables:
     interrupts: str = "function"
     target: str = "rtl"
     compare: bool = True
+    kernel: str | None = None
+    machine: str = "pc"
+    processors: int = 1
 
 
 def _number(name: str, text: str, low: int, high: int) -> int:
@@ -118,6 +121,9 @@ READERS: dict[str, Reader] = {
     "GUEST": Reader("guest", str),
     "INTR": Reader("interrupts", str),
     "TARGET": Reader("target", str),
+    "KERNEL": Reader("kernel", str),
+    "MACHINE": Reader("machine", str),
+    "SMP": Reader("processors", lambda text: _number("SMP", text, 1, 8)),
     "COMPARE": Reader("compare", lambda text: _flag("COMPARE", text)),
 }
 
@@ -128,7 +134,10 @@ TAKEN: dict[str, tuple[str, ...]] = {
     "regress": ("DEVICE", "TEST", "CONFIG", "SEED", "SEEDS", "JOBS"),
     "waves": ("DEVICE", "TEST", "CONFIG", "SEED", "DISK", "BYTES"),
     "oracle": ("TRACES", "PROFILE"),
-    "guest": ("GUEST", "INTR", "TARGET", "SEED", "WAVES", "COMPARE"),
+    "guest": (
+        *("GUEST", "INTR", "TARGET", "SEED", "WAVES", "COMPARE"),
+        *("KERNEL", "MACHINE", "SMP", "BUG"),
+    ),
     "bench": (),
     "bugs": ("BUG", "JOBS", "SEED"),
     "lint": (),

@@ -7,16 +7,14 @@ import signal
 import sys
 from pathlib import Path
 
-from tb.guest_vm.errors import GuestVmError, MirrorError
-from tb.guest_vm.provision import provision
-from tb.guest_vm.report import table
-from tb.guest_vm.runner import GUESTS, ROOT, Request, ServerMaker, model_server, run
+from tb.guest_vm.boot import boot
+from tb.guest_vm.errors import UNREACHABLE, GuestVmError, MirrorError
+from tb.guest_vm.provision import KERNELS, provision
+from tb.guest_vm.qemu import MODELS, Machine
+from tb.guest_vm.runner import GUESTS, ROOT, Request
 from tb.guest_vm.say import say
 from tb.guest_vm.supervisor import Limits
 from tb.vfio_user.interrupts import InterruptMode
-
-UNREACHABLE = 3
-"""Exit status when packages are needed and no mirror gives them."""
 
 
 def main(arguments: list[str]) -> int:
@@ -43,17 +41,23 @@ def _parser() -> argparse.ArgumentParser:
     fetch.set_defaults(verb=_provision)
     serve = verbs.add_parser("serve-model", help="offer the golden model (started by `run`)")
     serve.set_defaults(verb=_serve_model)
-    boot = verbs.add_parser("run", help="run a guest")
-    boot.add_argument("--guest", choices=sorted(GUESTS), default="linux")
-    boot.add_argument("--target", choices=("rtl", "model"), default="rtl")
-    boot.add_argument("--intr", choices=[mode.value for mode in InterruptMode], default="function")
-    boot.add_argument("--seed", type=int, default=1)
-    boot.add_argument("--waves", action="store_true", help="record (the RTL only)")
-    boot.add_argument("--no-compare", action="store_true", help="leave out the run with QEMU's own disk")
-    boot.add_argument("--limit", type=float, default=Limits().run_s, help="seconds the guest may take")
-    boot.add_argument("--rtl", type=Path, default=ROOT, help="folder with another rtl/ to run against")
-    boot.add_argument("--folder", type=Path, help="where images, logs and results go (emptied first)")
-    boot.set_defaults(verb=_run)
+    start = verbs.add_parser("run", help="run a guest, with knobs that make guest has not")
+    start.add_argument("--guest", choices=sorted(GUESTS), default="linux")
+    start.add_argument("--target", choices=("rtl", "model"), default="rtl")
+    start.add_argument("--intr", choices=[mode.value for mode in InterruptMode], default="function")
+    start.add_argument("--seed", type=int, default=1)
+    start.add_argument("--waves", action="store_true", help="record (the RTL only)")
+    start.add_argument("--no-compare", action="store_true", help="leave out the run with QEMU's own disk")
+    start.add_argument("--limit", type=float, default=Limits().run_s, help="seconds the guest may take")
+    start.add_argument("--rtl", type=Path, default=ROOT, help="folder with another rtl/ to run against")
+    start.add_argument("--kernel", choices=KERNELS, default=KERNELS[0], help="suite of the guest's kernel")
+    start.add_argument("--machine", choices=MODELS, default=MODELS[0])
+    start.add_argument("--smp", type=int, default=1)
+    start.add_argument("--memory", type=int, default=256, help="MiB")
+    start.add_argument("--messages", action="store_true", help="share no memory: every DMA is a message")
+    start.add_argument("--append", default="", help="more arguments for a Linux kernel")
+    start.add_argument("--folder", type=Path, help="where images, logs and results go (emptied first)")
+    start.set_defaults(verb=_run)
     return parser
 
 
@@ -64,31 +68,20 @@ def _provision(_chosen: argparse.Namespace) -> int:
 
 
 def _run(chosen: argparse.Namespace) -> int:
-    name = f"{chosen.guest}-{chosen.intr}-{chosen.target}"
     request = Request(
-        chosen.folder or ROOT / "sim_build" / "runs" / "guest" / name,
+        chosen.folder or ROOT / "sim_build" / "runs" / "guest" / "by-hand",
         chosen.guest,
         chosen.target,
         InterruptMode(chosen.intr),
         chosen.seed,
-        compare=not chosen.no_compare,
+        not chosen.no_compare,
+        chosen.waves,
+        chosen.kernel,
+        Machine(chosen.machine, chosen.smp, chosen.memory, not chosen.messages, chosen.append),
+        rtl=chosen.rtl.absolute(),
         limits=Limits(run_s=chosen.limit),
     )
-    provision(request.provisioned)
-    outcome = run(request, _server(chosen))
-    sys.stdout.write(table(outcome) + "\n")
-    return 0 if outcome.passed else 1
-
-
-def _server(chosen: argparse.Namespace) -> ServerMaker:
-    if chosen.target == "model":
-        return model_server
-    from tb.guest_vm.rtl_server import rtl_server  # needs the project's environment, the model does not
-
-    if chosen.rtl == ROOT:
-        return rtl_server(seed=chosen.seed, waves=chosen.waves)
-    rtl = chosen.rtl.absolute()
-    return rtl_server(seed=chosen.seed, waves=chosen.waves, rtl=rtl, builds=rtl / "build")
+    return 0 if boot(request).passed else 1
 
 
 def _serve_model(_chosen: argparse.Namespace) -> int:

@@ -56,10 +56,11 @@ def machine_mirrors() -> list[str]:
 
 
 class PrivateApt:
-    """apt with everything it keeps under `folder`."""
+    """apt with everything it keeps under `folder`, asked for packages of some suites of Debian."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, suites: Sequence[str] = (RELEASE, BACKPORTS)) -> None:
         self._folder = folder.absolute()
+        self._suites = suites
         self.archives = self._folder / "cache" / "archives"
 
     def update(self, mirrors: Sequence[str]) -> str:
@@ -74,7 +75,9 @@ class PrivateApt:
             if ended.returncode == 0:
                 return mirror
             reasons.append(f"{mirror}: {_last_words(ended.stderr)}")
-        raise MirrorError(f"no Debian mirror can be reached for {RELEASE} packages ({'; '.join(reasons)})")
+        raise MirrorError(
+            f"no Debian mirror can be reached for {self._suites[0]} packages ({'; '.join(reasons)})"
+        )
 
     def fetch_with_dependencies(self, *packages: str) -> None:
         """Download packages and all they depend on, backports preferred, into `archives`."""
@@ -85,13 +88,10 @@ class PrivateApt:
         """Download just these packages into `archives`."""
         self._fetch("apt-get", "download", *packages)
 
-    def dependency(self, package: str, pattern: str) -> str:
-        """The first dependency of a package whose name matches; GuestVmError when there is none."""
+    def dependencies(self, package: str, pattern: str) -> list[str]:
+        """The packages that a package depends on and whose whole names match."""
         ended = self._run("apt-cache", "depends", package)
-        found = re.search(rf"Depends: ({pattern})\s", ended.stdout + "\n")
-        if found is None:
-            raise GuestVmError(f"the package {package} depends on nothing like {pattern}")
-        return found[1]
+        return re.findall(rf"Depends: ({pattern})$", ended.stdout, re.MULTILINE)
 
     def versions(self) -> dict[str, str]:
         """Name and version of every downloaded package."""
@@ -127,7 +127,7 @@ class PrivateApt:
         (folder / "state" / "status").touch()
         signed = _keyring_option()
         (folder / "sources.list").write_text(
-            "".join(f"deb {signed}{mirror} {suite} main\n" for suite in (RELEASE, BACKPORTS)),
+            "".join(f"deb {signed}{mirror} {suite} main\n" for suite in self._suites),
             encoding="utf-8",
         )
         (folder / "apt.conf").write_text(_configuration(folder), encoding="utf-8")

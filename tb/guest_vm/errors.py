@@ -9,3 +9,7 @@ class GuestVmError(Exception):
 
 class MirrorError(GuestVmError):
     """Packages are needed and no mirror gives them: the one reason to go on without a guest."""
+
+
+UNREACHABLE = 3
+"""A command's exit status when packages are needed and no mirror gives them."""

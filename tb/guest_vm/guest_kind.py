@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol, Self
 
+from tb.guest_vm.kernel import Kernel
 from tb.guest_vm.linux_script import GuestLog
 from tb.guest_vm.provision import Provision
 from tb.guest_vm.qemu import Guest
@@ -14,7 +15,7 @@ class GuestKind(Protocol):
     """One guest on one fresh disk."""
 
     @classmethod
-    def prepare(cls, provision: Provision, folder: Path, seed: int) -> Self:
+    def prepare(cls, provision: Provision, folder: Path, seed: int, kernel: Kernel) -> Self:
         """Make what it boots from and its disk in `folder`; the same seed gives the same disk."""
         ...
 

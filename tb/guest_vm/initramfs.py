@@ -9,7 +9,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from tb.guest_vm.provision import Provision
+from tb.guest_vm.kernel import DRIVER, Kernel
 
 APPLETS = (
     "cat",
@@ -79,14 +79,15 @@ def _padded(data: bytes) -> bytes:
     return data + bytes(-len(data) % 4)
 
 
-def linux_initramfs(provision: Provision, script: str, files: dict[str, bytes]) -> bytes:
-    """The guest's whole user space: busybox, the block driver, `script` as /init, `files` by their path."""
-    folders = ["bin", "dev", "proc", "sys", "mnt", "lib", "tmp"]
+def linux_initramfs(busybox: Path, kernel: Kernel, script: str, files: dict[str, bytes]) -> bytes:
+    """The guest's whole user space: busybox, the modules, `script` as /init, `files` by their path."""
+    folders = ["bin", "dev", "proc", "sys", "mnt", "lib", "lib/first", "tmp"]
     entries = [Entry(name, stat.S_IFDIR | 0o755) for name in folders]
     entries.append(Entry("dev/console", stat.S_IFCHR | 0o600, device=_CONSOLE))
-    entries.append(_file("bin/busybox", provision.busybox, 0o755))
+    entries.append(_file("bin/busybox", busybox, 0o755))
     entries += [Entry(f"bin/{applet}", stat.S_IFLNK | 0o777, b"busybox") for applet in APPLETS]
-    entries.append(_file("lib/virtio_blk.ko", provision.module, 0o644))
+    entries += [_file(f"lib/first/{module.name}", module, 0o644) for module in kernel.first_modules]
+    entries.append(_file(f"lib/{DRIVER}", kernel.driver, 0o644))
     entries += [Entry(name, stat.S_IFREG | 0o644, data) for name, data in files.items()]
     entries.append(Entry("init", stat.S_IFREG | 0o755, script.encode()))
     return pack(entries)

@@ -10,6 +10,7 @@ from pathlib import Path
 from tb.guest_vm.disk import Disk, make_disk, run_tool
 from tb.guest_vm.errors import GuestVmError
 from tb.guest_vm.initramfs import linux_initramfs
+from tb.guest_vm.kernel import Kernel
 from tb.guest_vm.linux_script import COPY, PAYLOAD, SUMS, GuestLog, linux_script
 from tb.guest_vm.provision import Provision
 from tb.guest_vm.qemu import Guest
@@ -28,14 +29,15 @@ class LinuxGuest:
     before: str
 
     @classmethod
-    def prepare(cls, provision: Provision, folder: Path, seed: int) -> LinuxGuest:
+    def prepare(cls, provision: Provision, folder: Path, seed: int, kernel: Kernel) -> LinuxGuest:
         """Make disk and initial file system in `folder`."""
         disk = make_disk(provision, folder / "disk.img", seed)
         sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in disk.files.items())
         files = {PAYLOAD: disk.payload, SUMS: sums.encode()}
+        script = linux_script(len(disk.payload))
         initramfs = folder / "initramfs.cpio"
-        initramfs.write_bytes(linux_initramfs(provision, linux_script(len(disk.payload)), files))
-        return cls(provision, Guest(provision.kernel, initramfs), disk, disk.sha256())
+        initramfs.write_bytes(linux_initramfs(provision.busybox, kernel, script, files))
+        return cls(provision, Guest(kernel.image, initramfs), disk, disk.sha256())
 
     @property
     def image(self) -> Path:

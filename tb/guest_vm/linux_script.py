@@ -32,6 +32,9 @@ load() {{
 
 step bind
 dmesg -c > /tmp/boot  # what the kernel says before it meets the function is not the function's fault
+for module in /lib/first/*.ko; do
+  [ ! -e $module ] || insmod $module || fail "the kernel's $module cannot be loaded"
+done
 load
 device=$(readlink -f /sys/block/vda/device)
 tell driver $(readlink -f $device/driver | sed 's|.*/||')

@@ -1,14 +1,14 @@
 """What a real guest is made of: QEMU, a kernel, a shell, file system tools. Fetched once, then kept.
 
 Everything lies in one folder: `tools/` is a small Debian tree (QEMU and the file system tools with their
-libraries, run by the tree's own loader, never installed), `linux/` the guest's kernel, driver and shell.
+libraries, run by the tree's own loader, never installed), `busybox` the guest's shell, `kernels/` one folder
+for each kernel, by the suite of Debian it comes from.
 """
 
 from __future__ import annotations
 
 import fcntl
 import json
-import lzma
 import platform
 import re
 import shutil
@@ -18,14 +18,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tb.guest_vm.apt import PrivateApt, machine_mirrors
+from tb.guest_vm.apt import BACKPORTS, RELEASE, PrivateApt, machine_mirrors
 from tb.guest_vm.errors import GuestVmError
+from tb.guest_vm.kernel import Kernel, only, pick_kernel
 from tb.guest_vm.say import say
 
-FORMAT = 1
+FORMAT = 2
 """Counts up when the folder's content changes in kind: an older folder is made anew."""
 TOOL_PACKAGES = ("qemu-system-x86", "seabios", "e2fsprogs")
 KERNEL_PACKAGE = "linux-image-cloud-amd64"
+KERNELS = (RELEASE, BACKPORTS, "bookworm")
+"""Suites of Debian whose kernel can be the guest's, the first by default: other suites, other versions."""
 OLDEST_QEMU = (10, 1)
 _UNNEEDED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "var")
 _LOADER = "usr/lib64/ld-linux-x86-64.so.2"
@@ -38,18 +41,13 @@ class Provision:
 
     folder: Path
 
-    @property
-    def kernel(self) -> Path:
-        return self.folder / "linux" / "vmlinuz"
-
-    @property
-    def module(self) -> Path:
-        """The block driver, uncompressed."""
-        return self.folder / "linux" / "virtio_blk.ko"
+    def kernel(self, suite: str = KERNELS[0]) -> Kernel:
+        """The kernel of a suite; another than the first is there after `provision_kernel`."""
+        return Kernel(self.folder / "kernels" / suite)
 
     @property
     def busybox(self) -> Path:
-        return self.folder / "linux" / "busybox"
+        return self.folder / "busybox"
 
     @property
     def versions(self) -> dict[str, str]:
@@ -122,20 +120,49 @@ def _fill(new: Path) -> None:
     say(f"fetching QEMU and file system tools from {mirror}")
     apt.fetch_with_dependencies(*TOOL_PACKAGES)
     tools = sorted(apt.archives.glob("*.deb"))
-    kernel = apt.dependency(KERNEL_PACKAGE, r"linux-image-\S+")
-    say(f"fetching the guest's kernel ({kernel}) and shell")
-    apt.fetch(kernel, "busybox-static")
+    _fetch_kernel(apt)
+    apt.fetch("busybox-static")
     guest = sorted(set(apt.archives.glob("*.deb")) - set(tools))
     versions = apt.versions()
     _check_qemu(versions.get("qemu-system-x86", ""))
     say(f"unpacking {len(tools) + len(guest)} packages")
     _unpack(tools, new / "tools")
     _unpack(guest, new / "guest")
-    _pick_guest_files(new / "guest", new / "linux")
+    pick_kernel(new / "guest", new / "kernels" / KERNELS[0])
+    shutil.copy(only(new / "guest", "usr/bin/busybox"), new / "busybox")
     for rest in ("guest", "apt"):
         shutil.rmtree(new / rest)
     manifest = {"format": FORMAT, "versions": versions}
     (new / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True), encoding="utf-8")
+
+
+def provision_kernel(result: Provision, suite: str) -> Kernel:
+    """The kernel of one of `KERNELS`, fetched if it is not there yet. Raises what `provision` raises."""
+    kernel = result.kernel(suite)
+    with _one_at_a_time(result.folder.with_suffix(".lock")):
+        if kernel.image.exists():
+            return kernel
+        new = result.folder / "kernels" / f"{suite}.new"
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir()
+        try:
+            apt = PrivateApt(new / "apt", (suite,))
+            apt.update(machine_mirrors())
+            _fetch_kernel(apt)
+            _unpack(sorted(apt.archives.glob("*.deb")), new / "guest")
+            pick_kernel(new / "guest", new / "kernel").folder.rename(kernel.folder)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+    return kernel
+
+
+def _fetch_kernel(apt: PrivateApt) -> None:
+    """Download the suite's kernel; newer ones keep image and modules in packages beside it."""
+    found = apt.dependencies(KERNEL_PACKAGE, r"linux-image-\S+")
+    if not found:
+        raise GuestVmError(f"the package {KERNEL_PACKAGE} depends on no kernel")
+    say(f"fetching the guest's kernel ({found[0]})")
+    apt.fetch(found[0], *apt.dependencies(found[0], r"linux-(?:base|binary|modules)-\S+"))
 
 
 def _check_qemu(version: str) -> None:
@@ -155,23 +182,6 @@ def _unpack(packages: Sequence[Path], folder: Path) -> None:
             raise GuestVmError(f"the package {package.name} cannot be unpacked: {ended.stderr.strip()}")
     for path in _UNNEEDED:
         shutil.rmtree(folder / path, ignore_errors=True)
-
-
-def _pick_guest_files(tree: Path, folder: Path) -> None:
-    """Kernel, driver (uncompressed, so that no tool is needed in the guest) and shell."""
-    folder.mkdir()
-    shutil.copy(_only(tree, "boot/vmlinuz-*"), folder / "vmlinuz")
-    shutil.copy(_only(tree, "usr/bin/busybox"), folder / "busybox")
-    module = _only(tree, "usr/lib/modules/*/kernel/drivers/block/virtio_blk.ko*")
-    data = module.read_bytes()
-    (folder / "virtio_blk.ko").write_bytes(lzma.decompress(data) if module.suffix == ".xz" else data)
-
-
-def _only(tree: Path, pattern: str) -> Path:
-    found = sorted(tree.glob(pattern))
-    if len(found) != 1:
-        raise GuestVmError(f"the guest's packages hold {len(found)} files like {pattern}, not one")
-    return found[0]
 
 
 @contextmanager

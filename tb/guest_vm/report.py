@@ -27,6 +27,11 @@ class Outcome:
     def passed(self) -> bool:
         return not self.troubles
 
+    @property
+    def reproduce(self) -> str:
+        """The command that does this run again."""
+        return f"make guest {self.title}"
+
 
 def table(outcome: Outcome) -> str:
     """The report, ready to print."""
@@ -44,7 +49,7 @@ def table(outcome: Outcome) -> str:
         lines += [f"Verdict: {text}" for text in outcome.results.verdicts[:10]]
     lines += [f"FAILED: {trouble}" for trouble in outcome.troubles] or ["passed"]
     if outcome.troubles:
-        lines.append(f"Reproduce: make guest {outcome.title}")
+        lines.append(f"Reproduce: {outcome.reproduce}")
     return "\n".join(lines)
 
 

@@ -13,7 +13,7 @@ from tb.flow.paths import ROOT
 from tb.flow.plan import Run, SimTest, load_plan
 from tb.flow.simulation import simulation_environment
 from tb.guest_vm.processes import Program
-from tb.guest_vm.runner import ServerMaker
+from tb.guest_vm.runner import Request, ServerMaker
 from tb.guest_vm.say import say
 from tb.guest_vm.server_options import ServerOptions
 
@@ -57,6 +57,12 @@ def rtl_server(
         )
 
     return make
+
+
+def server_for(request: Request) -> ServerMaker:
+    """The server that a request asks for, from the project's RTL or from a copy with a fault."""
+    builds = None if request.rtl == ROOT else request.rtl / "build"
+    return rtl_server(seed=request.seed, waves=request.waves, rtl=request.rtl, builds=builds)
 
 
 def failure(results: Path) -> str:

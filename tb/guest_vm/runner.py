@@ -13,9 +13,10 @@ from pathlib import Path
 
 from tb.guest_vm import qemu
 from tb.guest_vm.guest_kind import GuestKind
+from tb.guest_vm.kernel import Kernel
 from tb.guest_vm.linux_guest import LinuxGuest
 from tb.guest_vm.processes import Program
-from tb.guest_vm.provision import Provision, provision
+from tb.guest_vm.provision import KERNELS, Provision, provision, provision_kernel
 from tb.guest_vm.report import Outcome
 from tb.guest_vm.say import say
 from tb.guest_vm.seabios_guest import SeabiosGuest
@@ -32,7 +33,10 @@ ServerMaker = Callable[[ServerOptions, Path], Program]
 
 @dataclass(slots=True, frozen=True)
 class Request:
-    """What the user wants to see run. `folder` is emptied first and keeps images, logs and results."""
+    """What the user wants to see run. `folder` is emptied first and keeps images, logs and results.
+
+    `kernel` is one of `KERNELS`; `bug` names a fault planted into the RTL in the folder `rtl`.
+    """
 
     folder: Path
     guest: str = "linux"
@@ -40,12 +44,27 @@ class Request:
     interrupts: InterruptMode = InterruptMode.FUNCTION
     seed: int = 1
     compare: bool = True
+    waves: bool = False
+    kernel: str = KERNELS[0]
+    machine: qemu.Machine = field(default_factory=qemu.Machine)
+    bug: str = ""
+    rtl: Path = ROOT
     limits: Limits = field(default_factory=Limits)
     provisioned: Path = ROOT / "sim_build" / "guest"
 
     @property
     def title(self) -> str:
-        return f"GUEST={self.guest} INTR={self.interrupts.value} TARGET={self.target} SEED={self.seed}"
+        """The variables of `make guest` that ask for this run; the later ones only where they matter."""
+        usual, machine = qemu.Machine(), self.machine
+        rest = (
+            ("KERNEL", self.kernel, KERNELS[0]),
+            ("MACHINE", machine.model, usual.model),
+            ("SMP", machine.processors, usual.processors),
+            ("WAVES", int(self.waves), 0),
+            ("BUG", self.bug, ""),
+        )
+        words = [f"GUEST={self.guest} INTR={self.interrupts.value} TARGET={self.target} SEED={self.seed}"]
+        return " ".join(words + [f"{name}={value}" for name, value, plain in rest if value != plain])
 
 
 def model_server(options: ServerOptions, folder: Path) -> Program:
@@ -61,9 +80,10 @@ def run(request: Request, server_maker: ServerMaker) -> Outcome:
     folder = request.folder.absolute()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    reference = _reference(request, tools, folder / "reference") if request.compare else None
+    kernel = provision_kernel(tools, request.kernel)
+    reference = _reference(request, tools, kernel, folder / "reference") if request.compare else None
     say(f"booting {request.guest} against the {request.target}")
-    guest = GUESTS[request.guest].prepare(tools, folder, request.seed)
+    guest = GUESTS[request.guest].prepare(tools, folder, request.seed, kernel)
     with _short_folder(folder) as place:
         options = ServerOptions(
             socket=str(place / "function.sock"),
@@ -73,7 +93,8 @@ def run(request: Request, server_maker: ServerMaker) -> Outcome:
             interrupts=request.interrupts.value,
         )
         socket = Path(options.socket)
-        machine = _machine(qemu.command(tools, guest.guest, qemu.over_vfio_user(socket)), folder)
+        device = qemu.over_vfio_user(socket)
+        machine = _machine(qemu.command(tools, guest.guest, device, request.machine), folder)
         ran = run_guest(machine, request.limits, server_maker(options, folder), socket)
     results = ServerResults.load(folder / "function.json")
     troubles = _troubles(ran, results, guest, request)
@@ -90,13 +111,14 @@ def _short_folder(folder: Path) -> Iterator[Path]:
         yield Path(place)
 
 
-def _reference(request: Request, tools: Provision, folder: Path) -> GuestRun | None:
+def _reference(request: Request, tools: Provision, kernel: Kernel, folder: Path) -> GuestRun | None:
     """The same guest with QEMU's own disk: what it takes without us. A failure of it is said, and no more."""
     folder.mkdir()
     say(f"booting {request.guest} with QEMU's own disk, to compare")
-    guest = GUESTS[request.guest].prepare(tools, folder, request.seed)
+    guest = GUESTS[request.guest].prepare(tools, folder, request.seed, kernel)
+    device = qemu.emulated_block(guest.image)
     ran = run_guest(
-        _machine(qemu.command(tools, guest.guest, qemu.emulated_block(guest.image)), folder), request.limits
+        _machine(qemu.command(tools, guest.guest, device, request.machine), folder), request.limits
     )
     complaints = [ran.trouble] if ran.trouble else guest.complaints(ran.log)
     if complaints:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tb.guest_vm.boot_disk import BootDisk, make_boot_disk
+from tb.guest_vm.kernel import Kernel
 from tb.guest_vm.linux_script import GuestLog
 from tb.guest_vm.provision import Provision
 from tb.guest_vm.qemu import Guest
@@ -19,7 +20,7 @@ class SeabiosGuest:
     disk: BootDisk
 
     @classmethod
-    def prepare(cls, _provision: Provision, folder: Path, seed: int) -> SeabiosGuest:
+    def prepare(cls, _provision: Provision, folder: Path, seed: int, _kernel: Kernel) -> SeabiosGuest:
         """Make the disk in `folder`."""
         return cls(Guest(), make_boot_disk(folder / "disk.img", seed))
 

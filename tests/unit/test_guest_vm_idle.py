@@ -12,9 +12,9 @@ import pytest
 
 from tb.guest.host_bus import run
 from tb.guest_vm.rtl_function import ADVANCE_NS, QUIET_NS, SILENCE_LIMIT_NS, GuestRam, RtlFunction
-from tb.vfio_user.function import FunctionShape
 from tb.models.judge.judge import Judge
 from tb.models.profile import VIRTIO_PCI_RTL
+from tb.vfio_user.function import FunctionShape
 from tb.vfio_user.interrupts import InterruptMode
 from tb.vfio_user.protocol import Region
 from tb.vfio_user.server import serve
