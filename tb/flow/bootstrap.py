@@ -148,6 +148,9 @@ def explain(log: Path) -> str:
 
 def create(environment: Path, fingerprint: str) -> None:
     """Make or renew the environment and mark it complete."""
+    if environment.is_symlink():
+        # Making it anew would empty the environment of whoever the link points to.
+        stop(f"{environment} is a link to another environment and is out of date: remove the link.")
     python = environment / "bin" / "python"
     stamp = environment / ".complete"
     stamp.unlink(missing_ok=True)
