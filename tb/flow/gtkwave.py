@@ -41,6 +41,8 @@ class Group:
 
     title: str
     widths: Mapping[str, int]
+# Zoom (minus the power of two of time units a pixel), marker and named markers: a few accesses fill the window.
+ZOOM = "*-8.0 0" + 27 * " -1"
 
 
 def groups() -> list[Group]:
@@ -80,7 +82,7 @@ def save_file(dump: Path, view: Path, data_width: int) -> str:
         f'[dumpfile] "{dump}"',
         f'[savefile] "{view}"',
     ]
-    lines += ["[timestart] 0", "[sst_expanded] 1"]
+    lines += ["[timestart] 0", "[size] 1600 1000", "[pos] -1 -1", ZOOM, "[sst_width] 180", "[signals_width] 330"]
     for group in groups():
         lines += _group_lines(group, data_width, known)
     return "\n".join(lines) + "\n"
