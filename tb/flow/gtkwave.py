@@ -31,6 +31,11 @@ MEDIA = {
     **{"blk_rsp_valid": 1, "blk_rsp_ready": 1, "blk_rsp_error": 1},
 }
 
+# The window; its zoom is minus the power of two of time units a pixel, then markers. A few accesses fill it.
+WINDOW = (
+    *("[timestart] 0", "[size] 1600 1000", "[pos] -1 -1", "*-8.0 0" + 27 * " -1"),
+    *("[sst_width] 180", "[signals_width] 330"),
+)
 # GTKWave's display flags.
 HEX, ASCII, GROUP_OPEN, GROUP_CLOSE = "@22", "@820", "@800200", "@1000200"
 
@@ -41,8 +46,6 @@ class Group:
 
     title: str
     widths: Mapping[str, int]
-# Zoom (minus the power of two of time units a pixel), marker and named markers: a few accesses fill the window.
-ZOOM = "*-8.0 0" + 27 * " -1"
 
 
 def groups() -> list[Group]:
@@ -82,7 +85,7 @@ def save_file(dump: Path, view: Path, data_width: int) -> str:
         f'[dumpfile] "{dump}"',
         f'[savefile] "{view}"',
     ]
-    lines += ["[timestart] 0", "[size] 1600 1000", "[pos] -1 -1", ZOOM, "[sst_width] 180", "[signals_width] 330"]
+    lines += WINDOW
     for group in groups():
         lines += _group_lines(group, data_width, known)
     return "\n".join(lines) + "\n"
