@@ -101,7 +101,8 @@ def listed_files(recipe: Recipe) -> list[Path]:
 
 
 def _below(recipe: Recipe, name: str) -> Path:
-    return (recipe.rtl if name.startswith("rtl/") else ROOT) / name
+    """A path of the project; those below `rtl` are the recipe's."""
+    return (recipe.rtl if name.split("/")[0] == "rtl" else ROOT) / name
 
 
 def _all_sources(recipe: Recipe) -> list[Path]:

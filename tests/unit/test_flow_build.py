@@ -1,0 +1,51 @@
+"""Builds: what goes into one is what decides whether it is made again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tb.flow.build import Recipe, Use, fingerprint, listed_files, verilate_command
+from tb.flow.errors import FlowError
+from tb.flow.plan import Configuration
+
+BLOCK = Configuration("block", "block")
+
+
+def _recipe(folder: Path, use: Use = Use.PYTHON, **parameters: int) -> Recipe:
+    (folder / "rtl").mkdir(exist_ok=True)
+    (folder / "rtl" / "files.f").write_text("// the list\nrtl/dut.sv\n", encoding="utf-8")
+    (folder / "rtl" / "dut.sv").write_text("module dut; endmodule\n", encoding="utf-8")
+    return Recipe(Configuration("block", "block", parameters), use, rtl=folder, builds=folder / "build")
+
+
+def test_a_copy_of_the_rtl_is_what_gets_built(tmp_path: Path) -> None:
+    files = listed_files(_recipe(tmp_path))
+    assert files[0] == tmp_path / "rtl" / "dut.sv"
+    assert all(path.is_file() for path in files)
+
+
+def test_a_changed_copy_is_another_build(tmp_path: Path) -> None:
+    recipe = _recipe(tmp_path)
+    before = fingerprint(recipe)
+    assert fingerprint(recipe) == before
+    (tmp_path / "rtl" / "dut.sv").write_text("module dut; wire a; endmodule\n", encoding="utf-8")
+    assert fingerprint(recipe) != before
+
+
+def test_parameters_and_use_are_another_build(tmp_path: Path) -> None:
+    recipes = [_recipe(tmp_path), _recipe(tmp_path, DataWidth=64), _recipe(tmp_path, Use.BARE)]
+    assert len({fingerprint(one) for one in recipes}) == 3
+    assert "-GDataWidth=64" in verilate_command(recipes[1])
+
+
+def test_a_listed_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    recipe = _recipe(tmp_path)
+    (tmp_path / "rtl" / "dut.sv").unlink()
+    with pytest.raises(FlowError, match=r"rtl/files.f line 2: there is no file rtl/dut.sv"):
+        listed_files(recipe)
+
+
+def test_each_use_builds_in_a_folder_of_its_own() -> None:
+    assert len({Recipe(BLOCK, use).folder for use in Use}) == len(Use)
