@@ -130,6 +130,29 @@ async def switch_bus_master_in_traffic(scene: Scene) -> None:
     await driver.stop()
 
 
+async def flick_bus_master(scene: Scene, rounds: int = 16) -> None:
+    """Bus master off and on in quick succession while packets wait at the pins (VPCI-STAT-28).
+
+    A write's data are fetched by many reads; one of them is likely to stand there when the bit goes away.
+    """
+    driver = await scene.attach_block()
+    driver.reserve(4, 32 * SECTOR)
+    await scene.host.pace(Pace.THROTTLED)
+    for _ in range(rounds):
+        for number in range(4):
+            data = scene.rng.randbytes(32 * SECTOR)
+            driver.submit(BlockRequest(BlockType.OUT, 32 * number, data, indirect=True))
+        await driver.kick()
+        while driver.queue.outstanding:
+            await change_command(scene.bus, disable=Command.BUS_MASTER)
+            await change_command(scene.bus, enable=Command.BUS_MASTER)
+            await scene.bus.delay(8 * scene.rng.randrange(20))
+            driver.collect()
+    await scene.host.pace(Pace.FAST)
+    await driver.interrupts.discard()
+    await driver.stop()
+
+
 async def kick_without_bus_master(scene: Scene) -> None:
     """A kick while bus master is off is remembered (VPCI-STAT-27); a reset forgets it."""
     driver = await scene.attach_block()

@@ -15,6 +15,7 @@ class BusMaster(ScenarioTest):
 
     async def play(self, scene: Scene) -> None:
         await lifecycle.switch_bus_master_in_traffic(scene)
+        await lifecycle.flick_bus_master(scene)
         await lifecycle.kick_without_bus_master(scene)
         await lifecycle.reset_without_bus_master(scene)
 

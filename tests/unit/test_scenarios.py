@@ -107,6 +107,7 @@ SCENARIOS: tuple[ScenarioFunction, ...] = (
     lifecycle.kick_without_work,
     lifecycle.rewrite_live_address,
     lifecycle.switch_bus_master_in_traffic,
+    lifecycle.flick_bus_master,
     lifecycle.kick_without_bus_master,
     lifecycle.reset_without_bus_master,
     lifecycle.switch_decoding_in_traffic,
