@@ -67,8 +67,9 @@ class Actor:
         self.function = function
         self.profile: Profile = function.profile
         self.device: DeviceModel = function.device
-        self._gated = self.profile.bus_master_off in ("stalls", "clears_driver_ok")
-        self.memory: Memory = _GatedMemory(function.config, memory) if self._gated else memory
+        choice = self.profile.bus_master_off
+        self._gates_messages = choice in ("stalls", "clears_driver_ok")
+        self.memory: Memory = _GatedMemory(function.config, memory) if choice == "stalls" else memory
         self.media = media
         self.on_msix = on_msix or self._write_message
         self.server = QueueServer(function, self.memory, media, mapping, self._interrupt)
@@ -171,11 +172,21 @@ class Actor:
         if not status & STATUS_DRIVER_OK:
             self._started = False
         elif not self._started:
-            self._started = True
-            if self.device.type.name.lower() in self.profile.driver_ok_kicks:
-                for queue, ring in enumerate(self.rings):
-                    if ring.layout is not None:
-                        self._notified(queue)
+            self._start()
+            if self._named_in(self.profile.driver_ok_kicks):
+                self._kick_all()
+
+    def _start(self) -> None:
+        self._started = True
+        self.server.start()
+
+    def _named_in(self, devices: tuple[str, ...]) -> bool:
+        return self.device.type.name.lower() in devices
+
+    def _kick_all(self) -> None:
+        for queue, ring in enumerate(self.rings):
+            if ring.layout is not None:
+                self._notified(queue)
 
     def _resume(self) -> None:
         if self.profile.bus_master_off != "stalls" or not self.function.may_dma:
@@ -190,11 +201,14 @@ class Actor:
             return
         if not self.function.may_dma and self.profile.bus_master_off == "stalls":
             self._waiting.add(queue)
-            return
-        self.device.notified(queue)
-        if not self.device.is_supply(queue):
-            self.server.drain(queue)
-        self.server.fill_all()
+        elif not self._started and self._named_in(self.profile.early_notify_kicks):
+            self._start()
+            self._kick_all()
+        else:
+            self.device.notified(queue)
+            if not self.device.is_supply(queue):
+                self.server.drain(queue)
+            self.server.fill_all()
 
     # --- interrupts
 
@@ -202,5 +216,5 @@ class Actor:
         self._send(self.function.queue_interrupt(queue))
 
     def _send(self, message: Message | None) -> None:
-        if message is not None and (self.function.bus_master or not self._gated):
+        if message is not None and (self.function.bus_master or not self._gates_messages):
             self.on_msix(message.address, message.data)

@@ -24,6 +24,9 @@ class Mapping(Protocol):
     def map(self, chain: Chain) -> None:
         """Called for each chain taken. Raises ``ChainError`` for one whose buffers cannot be mapped."""
 
+    def map_table(self, address: int, length: int) -> None:
+        """Called for each indirect table before it is read. Raises ``ChainError`` likewise."""
+
     def unmap(self, chain: Chain) -> None:
         """Called when a chain mapped before is given back."""
 

@@ -159,6 +159,13 @@ class Profile:
     driver_ok_kicks: tuple[str, ...] = _choice(
         "VPCI-Q-17", "devices that look into all their queues when DRIVER_OK is set"
     )
+    early_notify_kicks: tuple[str, ...] = _choice(
+        "VPCI-STAT-11", "devices that a notification before DRIVER_OK makes look into all their queues"
+    )
+    interrupts_after_drain: tuple[str, ...] = _choice(
+        "VRING-INT-03",
+        "devices that interrupt only when no chain waits any more, and decide on it then but for EVENT_IDX",
+    )
     used_flags: Literal["zero", "toggles"] = _choice(
         "VRING-KICK-01", "whether used.flags asks for no kicks while the function drains the ring"
     )
@@ -176,7 +183,7 @@ class Profile:
     block_features: int = _choice("VBLK-02", "block feature bits offered, RO (5) and MQ (12) aside")
     block_any_layout: bool = _choice("VPCI-STAT-19", "whether block offers ANY_LAYOUT too")
     block_config_length: int = _choice("VBLK-03", "bytes of block configuration")
-    block_seg_max: int = _choice("VBLK-23", "seg_max")
+    block_seg_max: int = _choice("VBLK-23", "seg_max, 0 for the queue size - 2")
     block_geometry: bool = _choice("VBLK-03", "whether geometry is reported, else zeros")
     block_id: Literal["padded", "terminated"] = _choice(
         "VBLK-14", "GET_ID gives 20 bytes padded with NUL, or the serial and one NUL"

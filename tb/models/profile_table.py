@@ -38,7 +38,21 @@ always (`idle_flushes`). Random bytes of the entropy device are compared by thei
 
 Any other value of a choice of `QEMU_7_2` gives differences in the recordings, but for these, which no
 recording tells apart: `reset_fence`, `msix_pending_without_bus_master`, `chain_limit_counts`,
-`indirect_after_direct`, `nested_indirect`, `used_flags`, `avail_event`, `net_header_follows`, `net_short_frame`.
+`indirect_after_direct`, `nested_indirect`, `used_flags`, `avail_event`, `net_header_follows`,
+`net_short_frame`, `early_notify_kicks`, `interrupts_after_drain`, `block_seg_max`. The last three come from
+live fuzzing.
+
+## What live fuzzing does about it
+`make oracle LIVE=1` compares every answer. Where QEMU's own depends on time or on chance, the traffic is made
+such that it does not, and nothing is left out of the comparison in silence:
+
+- *When* a notification, a callback or a disk request is done: the main loop is turned and the disk is drained
+  before the next look.
+- *The order* in which the requests of a batch complete: used elements are compared as a set; no two requests
+  of a batch share sectors; the elements are cleared before, as old ones came in such an order too.
+- *Random bytes*: the entropy device reads `/dev/zero` there.
+- *The errors of a SCSI command* are written as four bytes even where their buffer is shorter, past its end (a
+  bug): in the traffic they have a buffer to themselves that is long enough, or share one.
 """
 
 

@@ -15,7 +15,7 @@ from tb.models.function import FunctionModel
 from tb.models.memory import Mapping, Memory
 from tb.models.ring import DeviceRing
 from tb.models.service import MediaOperation, Service, scatter
-from tb.models.virtqueue import Chain, ChainError
+from tb.models.virtqueue import F_EVENT_IDX, Chain, ChainError
 
 
 class Media(Protocol):
@@ -49,16 +49,32 @@ class QueueServer:
         self._interrupt = signal
         registers = function.registers
         self.rings = [
-            DeviceRing(size, self.profile, memory, lambda: registers.features)
+            DeviceRing(size, self.profile, memory, lambda: registers.features, mapping)
             for size in self.device.queue_sizes
         ]
         self._supply = [q for q in range(len(self.rings)) if self.device.is_supply(q)]
         self._unflushed = False  # something was written that no flush has followed
+        self._defers = self.device.type.name.lower() in self.profile.interrupts_after_drain
+        self._batches = True  # the deferred decisions are for all requests together
+        self._draining = False
+        self._undecided = self._decided = False  # interrupts due after the drain
 
     def _signal(self, queue: int) -> None:
+        if self._draining and self._batches:
+            self._undecided = True
+            return
         ring = self.rings[queue]
-        if ring.layout is not None and ring.wants_interrupt():
+        closed = self.function.broken or self.function.halted
+        if ring.layout is None or not ring.wants_interrupt(closed=closed):
+            return
+        if self._draining:
+            self._decided = True
+        else:
             self._interrupt(queue)
+
+    def start(self) -> None:
+        """DRIVER_OK, or what counts for it. With EVENT_IDX each request decides on its interrupt."""
+        self._batches = not self.function.registers.features >> F_EVENT_IDX & 1
 
     def _pop(self, queue: int) -> Chain | None:
         function = self.function
@@ -92,6 +108,7 @@ class QueueServer:
             ring.set_kicks(False)
             return
         unfinished: list[Service] = []
+        self._draining = self._defers
         while True:
             if quiet:
                 ring.set_kicks(False)
@@ -103,10 +120,19 @@ class QueueServer:
                 ring.set_kicks(True)
             if self.function.broken or ring.stopped or not quiet or ring.empty() or self.function.halted:
                 break
+        self._signal_deferred(queue)
         self._finish_all(queue, unfinished)
         if self.profile.avail_event == "after_drain" and not ring.stopped:
             ring.set_kicks(True)
         if self.device.interrupts_anyway(queue):
+            self._signal(queue)
+
+    def _signal_deferred(self, queue: int) -> None:
+        undecided, decided = self._undecided, self._decided
+        self._draining = self._undecided = self._decided = False
+        if decided:
+            self._interrupt(queue)
+        if undecided:
             self._signal(queue)
 
     def _take_all(self, queue: int, unfinished: list[Service]) -> None:

@@ -10,9 +10,10 @@ from dataclasses import replace
 from functools import cache
 from struct import Struct
 
-from tb.models.memory import Memory
+from tb.models.memory import Mapping, Memory
 from tb.models.profile import Profile
 from tb.models.virtqueue import (
+    DESCRIPTOR_BYTES,
     F_EVENT_IDX,
     F_INDIRECT_DESC,
     F_NOTIFY_ON_EMPTY,
@@ -20,6 +21,7 @@ from tb.models.virtqueue import (
     Chain,
     ChainError,
     Fetch,
+    FetchKind,
     RingLayout,
     needs_interrupt,
     walk_chain,
@@ -44,6 +46,7 @@ class DeviceRing:
     __slots__ = (
         "_features",
         "_known_index",
+        "_mapping",
         "_memory",
         "_profile",
         "_signalled",
@@ -58,11 +61,19 @@ class DeviceRing:
         "stopped",
     )
 
-    def __init__(self, size: int, profile: Profile, memory: Memory, features: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        size: int,
+        profile: Profile,
+        memory: Memory,
+        features: Callable[[], int],
+        mapping: Mapping | None = None,
+    ) -> None:
         self.size = size
         self._profile = profile
         self._survey = _surveying(profile)
         self._memory = memory
+        self._mapping = mapping
         self._features = features
         self.reset()
 
@@ -128,6 +139,8 @@ class DeviceRing:
         try:
             fetch = next(walk)
             while True:
+                if fetch.kind is FetchKind.INDIRECT and fetch.index == 0 and self._mapping is not None:
+                    self._mapping.map_table(fetch.address, fetch.entries * DESCRIPTOR_BYTES)
                 fetch = walk.send(read(fetch.address, fetch.length))
         except StopIteration as done:
             chain: Chain = done.value
@@ -190,11 +203,14 @@ class DeviceRing:
         if _signed(new - self._signalled) < len(used):
             self._signalled_valid = False
 
-    def wants_interrupt(self) -> bool:
-        """Whether what was put on the used ring since the last call interrupts the guest."""
+    def wants_interrupt(self, *, closed: bool = False) -> bool:
+        """Whether what was put on the used ring since the last call interrupts the guest.
+
+        ``closed``: the device takes no more chains, so the queue counts as empty (VRING-INT-05).
+        """
         assert self.layout is not None
         features = self._features()
-        if features >> F_NOTIFY_ON_EMPTY & 1 and self.in_flight == 0 and self.empty():
+        if features >> F_NOTIFY_ON_EMPTY & 1 and self.in_flight == 0 and (closed or self.empty()):
             return True
         if not features >> F_EVENT_IDX & 1:
             flags = self._read_u16(self.layout.available_flags)

@@ -131,12 +131,16 @@ class FetchKind(StrEnum):
 
 @dataclass(slots=True, frozen=True)
 class Fetch:
-    """A 16-byte descriptor the walk needs: ``address`` in guest memory, ``index`` in its table."""
+    """A 16-byte descriptor the walk needs: ``address`` in guest memory, ``index`` in its table.
+
+    ``entries``: how many the table has.
+    """
 
     address: int
     length: int
     kind: FetchKind
     index: int
+    entries: int = 0
 
 
 @dataclass(slots=True)
@@ -165,7 +169,8 @@ def walk_chain(
     writable: list[Segment] = []
     walk = _Walk(layout.descriptors, layout.size, FetchKind.DIRECT, head)
     while True:
-        raw = yield Fetch(walk.base + DESCRIPTOR_BYTES * walk.index, DESCRIPTOR_BYTES, walk.kind, walk.index)
+        place = walk.base + DESCRIPTOR_BYTES * walk.index
+        raw = yield Fetch(place, DESCRIPTOR_BYTES, walk.kind, walk.index, walk.entries)
         address, length, flags, following = _DESCRIPTOR.unpack(raw)
         if flags & DESC_INDIRECT and _is_table(walk, profile, indirect_negotiated):
             walk = _enter_table(walk, address, length, flags, following, profile)

@@ -35,6 +35,7 @@ from tb.oracle.trace import Row, TraceError
 RAM_BYTES = 64 << 20
 RAM_HOLE = (0xA0000, 0x100000)  # video memory and firmware: nothing a driver finds RAM in
 FIRMWARE = 0xC0000  # from here to the end of the hole there is ROM, which can be read
+_RAM = ((0, RAM_HOLE[0]), (RAM_HOLE[1], RAM_BYTES))
 PAGE = 4096
 DISK_SECTORS = 2048
 MOST_QUEUES = 1024
@@ -63,6 +64,13 @@ class BounceBuffer:
             )
         if pieces:
             self._holder = chain
+
+    def map_table(self, address: int, length: int) -> None:
+        end = address + length
+        if any(first <= address < last < end for first, last in _RAM):
+            raise ChainError(
+                "VRING-IND-06", f"an indirect table of {length} bytes reaches past the RAM's end"
+            )
 
     def unmap(self, chain: Chain) -> None:
         if self._holder is chain:

@@ -106,7 +106,7 @@ class BlockDevice(DeviceModel):
         return _CONFIG.pack(
             self.capacity,
             0,
-            self.profile.block_seg_max,
+            self.profile.block_seg_max or self.queue_sizes[0] - 2,
             *self._geometry,
             SECTOR,
             *(0, 0, 0, 0),
@@ -185,14 +185,24 @@ class BlockDevice(DeviceModel):
         if not self._fits(sector, length):
             return STATUS_IOERR, b""
         if not length:
+            yield from self._queued()
             return STATUS_OK, b""
         result = yield MediaRead(sector, length // SECTOR)
         return _status(result), result.data if isinstance(result, MediaResult) else b""
 
+    def _queued(self) -> Generator[Operation, Result, None]:
+        """A request with nothing to transfer waits its turn where requests overlap (VRING-US-06)."""
+        if self.profile.requests_overlap:
+            yield MediaRead(0, 0)
+
     def _out(self, sector: int, length: int) -> _Requests:
-        if not self._fits(sector, length) or self.read_only:
+        if not self._fits(sector, length):
+            return STATUS_IOERR, b""
+        if self.read_only:
+            yield from self._queued()
             return STATUS_IOERR, b""
         if not length:
+            yield from self._queued()
             return STATUS_OK, b""
         data = yield Gather(HEADER_BYTES, length)
         assert isinstance(data, bytes)
@@ -215,10 +225,10 @@ class BlockDevice(DeviceModel):
             return STATUS_IOERR, b""
         if flags & ~_RANGE_UNMAP or (kind == TYPE_DISCARD and flags):
             return STATUS_UNSUPP, b""
-        if kind == TYPE_DISCARD or not count:
-            return STATUS_OK, b""
-        if self.read_only:
-            return STATUS_IOERR, b""
+        if kind == TYPE_DISCARD or not count or self.read_only:
+            yield from self._queued()
+            refused = self.read_only and count and kind != TYPE_DISCARD
+            return STATUS_IOERR if refused else STATUS_OK, b""
         result = yield MediaWrite(sector, bytes(count * SECTOR))
         return _status(result), b""
 
