@@ -1,0 +1,1 @@
+"""Live differential fuzzing: the same traffic to real QEMU devices and to the golden model."""

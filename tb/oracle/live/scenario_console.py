@@ -1,0 +1,196 @@
+"""A console: control messages of every kind, output, input, the far end connecting; broken chains."""
+
+from __future__ import annotations
+
+from struct import Struct
+
+from tb.models.devices.console import CONTROL_RX, CONTROL_TX, F_MULTIPORT, Control, receive_queue
+from tb.models.registers import CONFIG_VECTOR, STATUS
+from tb.models.virtqueue import AVAIL_NO_INTERRUPT, F_EVENT_IDX
+from tb.oracle.live.chains import Places, look_at, offer_broken, offer_chain, put, room
+from tb.oracle.live.noise import gentle, harsh
+from tb.oracle.live.plan import Plan
+from tb.oracle.live.queue import PlannedQueue
+
+_CONTROL = Struct("<IHH")
+
+
+class _Driver:
+    """A console driver that goes from one random step to the next."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.port = 1 if plan.kind.name == "serial" else 0
+        self.queues: list[PlannedQueue] = []
+        self.supplied: dict[int, list[Places]] = {}
+        self.connected = False
+
+    def start(self) -> None:
+        """Reset, negotiate, set the queues up, introduce the ports."""
+        plan = self.plan
+        plan.reset()
+        plan.set_msix(plan.chance(0.5))
+        plan.negotiate(plan.some_features(always=1 << F_MULTIPORT if plan.chance(0.8) else 0))
+        if plan.msix:
+            plan.io_w(CONFIG_VECTOR, 2, plan.some_vector())
+        self.queues = [PlannedQueue(plan, number) for number in range(6)]
+        for queue in self.queues:
+            queue.set_up(plan.some_vector())
+        self.supplied = {0: [], CONTROL_RX: [], 4: []}
+        if plan.chance(0.95):
+            plan.io_w(STATUS, 1, 7)
+        plan.settle()
+        self.supply(CONTROL_RX, 4)
+        if plan.chance(0.8):
+            self.tell(0xFFFFFFFF, Control.DEVICE_READY, 1)
+            self.tell(self.port, Control.PORT_READY, 1)
+            self.tell(self.port, Control.PORT_OPEN, 1)
+
+    def _rules(self, queue: PlannedQueue) -> None:
+        if self.plan.features >> F_EVENT_IDX & 1 and self.plan.chance(0.8):
+            queue.some_event()
+        if self.plan.chance(0.2):
+            queue.set_available_flags(self.plan.choose((0, AVAIL_NO_INTERRUPT)))
+
+    def supply(self, number: int, count: int) -> None:
+        """Empty buffers for a receive queue; those that wait keep their descriptors."""
+        plan, queue = self.plan, self.queues[number]
+        supplied = self.supplied[number]
+        if len(supplied) + count > 10:
+            return
+        self._rules(queue)
+        for _ in range(count):
+            length = plan.choose((64, 64, 16, 8, 4, 100))
+            parts, places = room(plan, length, 2)
+            first = 2 * len(supplied)
+            offer_chain(queue, parts, list(range(first, first + len(parts))), plan.chance(0.2))
+            supplied.append(places)
+        queue.publish()
+        queue.notify()
+        plan.settle()
+
+    def look_at_supplies(self, number: int) -> None:
+        plan, queue = self.plan, self.queues[number]
+        plan.row("poll", addr=queue.layout.used_index, size=2)
+        plan.ram_r(queue.layout.used_element(0), 96)
+        plan.ram_r(queue.layout.used_flags, 2)
+        plan.ram_r(queue.layout.avail_event, 2)
+        for places in self.supplied[number]:
+            look_at(plan, places)
+
+    def tell(self, port: int, event: int, value: int, cut: int = 8) -> None:
+        """A control message and what comes back."""
+        plan, queue = self.plan, self.queues[CONTROL_TX]
+        self._rules(queue)
+        parts = put(plan, _CONTROL.pack(port, event, value)[:cut] + b"\0" * max(cut - 8, 0), 2)
+        offer_chain(queue, parts, queue.indices(len(parts)), plan.chance(0.2))
+        queue.publish()
+        queue.notify()
+        queue.await_used()
+        self.look_at_supplies(CONTROL_RX)
+
+    def some_message(self) -> None:
+        plan = self.plan
+        port = plan.choose((self.port, self.port, self.port, 0, 1, 2, 4, 0xFFFFFFFF))
+        event = plan.choose((*Control, 8, 0xFFFF))
+        self.tell(port, event, plan.choose((0, 1, 1, 2)), plan.choose((8, 8, 8, 8, 4, 7, 12)))
+
+    def output(self) -> None:
+        """Bytes out on any port."""
+        plan = self.plan
+        queue = self.queues[plan.choose((1, 5, receive_queue(self.port) + 1))]
+        self._rules(queue)
+        for _ in range(plan.number(1, 2)):
+            parts = put(plan, plan.rng.randbytes(plan.choose((1, 5, 20))), 3)
+            offer_chain(queue, parts, queue.indices(len(parts)), plan.chance(0.2))
+        queue.publish()
+        queue.notify()
+        queue.await_used()
+        if self.connected:
+            plan.row("serial_out")
+
+    def input(self) -> None:
+        """Bytes in, when the far end is connected."""
+        plan = self.plan
+        if self.connected:
+            plan.row("serial_in", data=plan.rng.randbytes(plan.choose((1, 5, 30))).hex())
+            self.look_at_supplies(receive_queue(self.port))
+
+    def far_end(self) -> None:
+        """The far end connects or hangs up."""
+        plan = self.plan
+        if self.connected:
+            plan.row("host_close")
+        else:
+            plan.note("host connected the chardev")
+        self.connected = not self.connected
+        self.look_at_supplies(CONTROL_RX)
+
+    def emergency(self) -> None:
+        plan = self.plan
+        base = 24 if plan.msix else 20
+        plan.io_w(base + plan.choose((8, 8, 0, 4)), plan.choose((1, 2, 4)), plan.number(0, 255))
+        for offset in range(0, 12, 4):
+            plan.io_r(base + offset, 4)
+        if self.connected:
+            plan.row("serial_out")
+
+    def broken(self) -> None:
+        """A chain with a mistake; what follows; a reset."""
+        plan = self.plan
+        queue = plan.choose(self.queues)
+        if queue.number % 2:
+            parts, places = put(plan, _CONTROL.pack(self.port, 3, 1), 3), []
+        else:
+            parts, places = room(plan, 40, 3)
+        offer_broken(queue, parts, plan.chance(0.3))
+        queue.publish()
+        queue.notify()
+        plan.settle()
+        plan.row("poll", addr=queue.layout.used_index, size=2)
+        plan.ram_r(queue.layout.used, 64)
+        look_at(plan, places)
+        if self.connected:
+            plan.row("serial_out")
+        plan.look()
+        if plan.chance(0.5):
+            self.some_message()
+        self.start()
+
+
+def console(plan: Plan) -> None:
+    """Some dozens of steps in random order."""
+    plan.enable()
+    driver = _Driver(plan)
+    driver.start()
+    for _ in range(plan.number(25, 45)):
+        _step(plan, driver)
+        plan.look()
+    plan.registers()
+
+
+def _step(plan: Plan, driver: _Driver) -> None:
+    roll = plan.rng.random()
+    if roll < 0.18:
+        driver.some_message()
+    elif roll < 0.38:
+        driver.output()
+    elif roll < 0.50:
+        driver.supply(plan.choose((0, 4, CONTROL_RX, receive_queue(driver.port))), plan.number(1, 3))
+    elif roll < 0.66:
+        driver.input()
+    elif roll < 0.74:
+        driver.far_end()
+    elif roll < 0.80:
+        driver.emergency()
+    elif roll < 0.85:
+        driver.broken()
+    elif roll < 0.90:
+        driver.start()
+    elif roll < 0.93:
+        for _ in range(plan.number(1, 8)):
+            harsh(plan)
+        plan.enable()
+        driver.start()
+    else:
+        gentle(plan)
