@@ -26,6 +26,7 @@ from tb.flow.progress import Position, ProgressReader
 
 COUNTERS = "counters.json"
 LOG = "sim.log"
+ERROR_LINE = re.compile(r"^(\w+\.)*\w*(Error|Exception|Interrupt)\b|^%Error|\bCRITICAL\b")
 NESTED_ERROR = re.compile(r"^[ |]*(?:\w+\.)*(\w+: (?!Multiple exceptions).+)$", re.MULTILINE)
 
 
@@ -182,10 +183,11 @@ def _reason(element: ElementTree.Element) -> str:
 
 
 def last_line(log: Path) -> str:
-    """The last line of a log that says something."""
+    """The last line of a log that names an error, else the last one that says something."""
     try:
         lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
     except OSError:
         return ""
     said = [line.strip() for line in lines if line.strip()]
-    return said[-1][:300] if said else ""
+    errors = [line for line in said if ERROR_LINE.search(line)]
+    return (errors or said or [""])[-1][:300]

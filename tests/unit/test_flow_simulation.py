@@ -64,6 +64,13 @@ def test_a_crash_shows_the_last_line_of_the_log(tmp_path: Path) -> None:
     assert "Segmentation fault" in message
 
 
+def test_an_error_in_the_log_is_shown_before_its_last_line(tmp_path: Path) -> None:
+    (tmp_path / "sim.log").write_text(
+        "tb.models.ProfileError: no TOML\n- :0: Verilog $finish\n", encoding="utf-8"
+    )
+    assert "ProfileError: no TOML" in judge_end(GOOD, RUN, tmp_path / "results.xml", {})
+
+
 def test_a_failing_exit_status_is_a_failure(tmp_path: Path) -> None:
     assert "status 1" in judge_end(Ended(1, False, 1, 1), RUN, _results(tmp_path, "<testcase/>"), SCORED)
 
