@@ -70,6 +70,7 @@ package virtio_pci_pkg;
 
   // Status bits the function itself looks at (VPCI-STAT-01).
   localparam int unsigned StatusDriverOk = 2;
+  localparam int unsigned StatusFeaturesOk = 3;
 
   // BAR0: DW offsets of the legacy header (VPCI-REG-01).
   localparam logic [11:0] RegHostFeatures  = 12'h000;

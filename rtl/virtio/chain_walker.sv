@@ -68,7 +68,7 @@ module chain_walker
   wire has_next = descriptor.flags[DescriptorNext] & ~is_table;  // beside INDIRECT, NEXT is ignored
 
   // What makes it unacceptable.
-  wire wraps      = 64'(descriptor.len - 32'd1) > ~descriptor.addr;
+  wire wraps      = {1'b0, descriptor.addr} + 65'(descriptor.len) > {1'b1, 64'd0};
   wire bad_table  = is_table & (walk_q.indirect | (descriptor.len == '0) | (descriptor.len[3:0] != '0));
   wire bad_buffer = ~is_table & ((descriptor.len == '0) |                    // zero length
                                  wraps |                                     // past the end of memory

@@ -101,6 +101,9 @@ module legacy_registers
   assign selected_size   = queue_exists ? 16'(QueueSize) : '0;
   assign selected_vector = queue_exists ? vector_q[queue] : NoVector;
 
+  // Features stand once a queue is used, or the driver says FEATURES_OK (VPCI-STAT-25).
+  wire locked = features_locked_q | status_q[StatusFeaturesOk];
+
   // Merged values.
   logic [31:0] new_features, new_pfn;
   logic [15:0] new_config_vector, new_queue_vector;
@@ -158,7 +161,7 @@ module legacy_registers
         RegGuestFeatures: rdata_d = features_q;
         RegQueuePfn:      rdata_d = selected_pfn;
         RegQueueSizeSel:  rdata_d = {queue_select_q, selected_size};
-        RegNotifyStatus:  rdata_d = {isr_i, status_q, 16'h0000};
+        RegNotifyStatus:  rdata_d = {isr_i, status_q, 16'hffff};
         default:          rdata_d = {selected_vector, config_vector_q};
       endcase
       if (to_config) begin
@@ -171,7 +174,7 @@ module legacy_registers
 
   always_comb begin
     status_d          = write_status ? wdata[23:16] : status_q;
-    features_d        = (write_features & ~features_locked_q) ? new_features : features_q;
+    features_d        = (write_features & ~locked) ? new_features : features_q;
     features_locked_d = features_locked_q | notify_valid_o;
     queue_select_d    = write_select ? (queue_select_q & ~mask[31:16]) | wdata[31:16] : queue_select_q;
     config_vector_d   = write_config_vector ? valid_vector(new_config_vector) : config_vector_q;
