@@ -6,7 +6,7 @@ no event loop: what is awaited belongs to the target, and on a target that answe
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -34,6 +34,17 @@ Interrupt = Msi | IntxAsserted
 
 class NoMemoryError(Exception):
     """An access to addresses where the guest has no memory. The text is a sentence."""
+
+
+class MemoryPendingError(NoMemoryError):
+    """A read of memory that is far away: its bytes are on their way, and reading again later gives them.
+
+    Each of `callbacks` is called once, when it is time.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.callbacks: list[Callable[[], None]] = []
 
 
 class HostMemory(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tb.guest.host_bus import run
+from tb.guest.host_bus import NoMemoryError, run
 from tb.guest_vm.file_disk import FileDisk
 from tb.guest_vm.server_options import ServerOptions
 from tb.guest_vm.serving import offer
@@ -15,7 +15,7 @@ from tb.models.devices.block import BlockDevice
 from tb.models.function import FunctionModel
 from tb.models.profile import VIRTIO_PCI_RTL, Profile
 from tb.models.virtqueue import ChainError
-from tb.vfio_user.function import DmaError, FunctionShape, HostSide
+from tb.vfio_user.function import FunctionShape, HostSide
 from tb.vfio_user.protocol import Region
 
 
@@ -40,7 +40,10 @@ class DiskMedia:
 
 
 class ClientRam:
-    """The actor's memory: the client's. A DMA that strays stops the queue, as an error completion does."""
+    """The actor's memory: the client's. A DMA that strays stops the queue, as an error completion does.
+
+    So does one that the client could only serve later: the actor cannot wait.
+    """
 
     def __init__(self) -> None:
         self.host: HostSide | None = None
@@ -48,14 +51,14 @@ class ClientRam:
     def read(self, address: int, length: int) -> bytes:
         try:
             return self.host.memory.read(address, length) if self.host else bytes(length)
-        except DmaError as error:
+        except NoMemoryError as error:
             raise ChainError("PCIE-DMA", str(error)) from error
 
     def write(self, address: int, data: bytes) -> None:
         try:
             if self.host:
                 self.host.memory.write(address, data)
-        except DmaError as error:
+        except NoMemoryError as error:
             raise ChainError("PCIE-DMA", str(error)) from error
 
 

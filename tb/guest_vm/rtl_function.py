@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tb.agents.interrupt.item import InterruptSeen
 from tb.function_env import FunctionEnv
+from tb.guest.host_bus import MemoryPendingError
 from tb.targets.rtl import RtlBus
 from tb.vfio_user.function import DmaError, FunctionShape, HostSide
 from tb.vfio_user.protocol import Region
@@ -23,13 +24,25 @@ longest silent work, which is to wait for a completion that does not come."""
 
 
 class GuestRam:
-    """Implements `HostMemory` over the memory of a client that comes and goes."""
+    """Implements `HostMemory` over the memory of a client that comes and goes.
+
+    `pending` counts reads whose bytes the client has still to send.
+    """
 
     def __init__(self) -> None:
         self.host: HostSide | None = None
+        self.pending = 0
 
     def read(self, address: int, length: int) -> bytes:
-        return self._memory().memory.read(address, length)
+        try:
+            return self._memory().memory.read(address, length)
+        except MemoryPendingError as pending:
+            self.pending += 1
+            pending.callbacks.append(self._come)
+            raise
+
+    def _come(self) -> None:
+        self.pending -= 1
 
     def write(self, address: int, data: bytes) -> None:
         self._memory().memory.write(address, data)
@@ -93,7 +106,12 @@ class RtlFunction:
         self._active_ns = self._bus.now_ns
 
     def busy(self) -> bool:
-        """Something moves on the pins, or the judge knows of work that the function still has to do."""
+        """Something moves on the pins, or the judge knows of work that the function still has to do.
+
+        While the client owes memory simulated time stands still: the function must not give up the read.
+        """
+        if self._ram.pending:
+            return False
         return self._silent_ns < (QUIET_NS if self._env.scoreboard.idle else SILENCE_LIMIT_NS)
 
     @property

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tb.guest.host_bus import MemoryPendingError
 from tb.vfio_user.function import DmaError
 from tb.vfio_user.memory import DmaMap
 from tb.vfio_user.protocol import Command, DmaFlag, HeaderFlag, ProtocolError, Region, message
@@ -158,15 +159,17 @@ def answer_dma(bench: Bench, replies: list[bytes | int]) -> list[tuple[int, byte
 def test_a_range_without_a_descriptor_is_reached_by_messages(bench: Bench) -> None:
     bench.ask(Command.DMA_MAP, map_body(0, PAGE, RW))
     asked: list[tuple[int, bytes]] = []
-    client = threading.Thread(target=lambda: asked.extend(answer_dma(bench, [b"wxyz", b"", errno.EFAULT])))
+    client = threading.Thread(target=lambda: asked.extend(answer_dma(bench, [b"wxyz", errno.EFAULT])))
     client.start()
     assert bench.session.memory.read(8, 4) == b"wxyz"
-    bench.session.memory.write(8, b"ab")
     with pytest.raises(DmaError, match="refused"):
         bench.session.memory.read(8, 4)
     client.join(5)
-    assert [command for command, _ in asked] == [Command.DMA_READ, Command.DMA_WRITE, Command.DMA_READ]
-    assert asked[1][1].endswith(b"ab")
+    assert [command for command, _ in asked] == [Command.DMA_READ, Command.DMA_READ]
+    bench.session.memory.write(8, b"ab")
+    written = bench.reply()
+    assert (written.header.command, written.header.wants_reply) == (Command.DMA_WRITE, False)
+    assert written.body.endswith(b"ab")
 
 
 def test_a_write_that_waits_is_answered_before_the_client_is_asked_for_memory(bench: Bench) -> None:
@@ -186,17 +189,44 @@ def test_a_write_that_waits_is_answered_before_the_client_is_asked_for_memory(be
 def test_requests_that_come_while_memory_is_asked_for_are_served_later(bench: Bench) -> None:
     bench.ask(Command.DMA_MAP, map_body(0, PAGE, RW))
     late = bench.send(Command.DEVICE_RESET)
-    client = threading.Thread(target=lambda: answer_dma(bench, [b"wxyz"]))
+    with pytest.raises(MemoryPendingError, match="waits itself") as pending:
+        bench.session.memory.read(8, 4)  # the client does nothing else until it has its answer
+    bytes_read: list[bytes] = []
+    pending.value.callbacks.append(lambda: bytes_read.append(bench.session.memory.read(8, 4)))
+    bench.serve()
+    request = bench.reply()
+    assert request.header.command == Command.DMA_READ
+    assert bench.reply().header.message_id == late
+    body = request.body[:16] + b"wxyz"
+    bench.send_bytes(message(request.header.message_id, Command.DMA_READ, body, HeaderFlag.REPLY))
+    bench.serve()
+    assert bytes_read == [b"wxyz"]
+
+
+def late_answer(bench: Bench, content: bytes) -> None:
+    """As the client: have the write answered before answering the read of memory that came first."""
+    request, written = bench.reply(), bench.reply()
+    assert (request.header.command, written.header.command) == (Command.DMA_READ, Command.REGION_WRITE)
+    body = request.body[:16] + content
+    bench.send_bytes(message(request.header.message_id, Command.DMA_READ, body, HeaderFlag.REPLY))
+
+
+def test_a_write_that_comes_while_memory_is_asked_for_is_answered_first_and_done_later(bench: Bench) -> None:
+    bench.ask(Command.DMA_MAP, map_body(0, PAGE, RW))
+    bench.send(Command.REGION_WRITE, struct.pack("<QII", 0, Region.BAR0, 1) + b"\x05")
+    client = threading.Thread(target=lambda: late_answer(bench, b"wxyz"))
     client.start()
     assert bench.session.memory.read(8, 4) == b"wxyz"
     client.join(5)
+    assert bench.function.regions[Region.BAR0][0] == 0
     bench.serve()
-    assert bench.reply().header.message_id == late
+    assert bench.function.regions[Region.BAR0][0] == 5
+    assert bench.silent()
 
 
-def test_memory_by_messages_during_a_read_is_refused_not_waited_for(bench: Bench) -> None:
+def test_memory_by_messages_during_a_read_is_put_off(bench: Bench) -> None:
     bench.ask(Command.DMA_MAP, map_body(0, PAGE, RW))
     bench.function.on_read = (0, 4)
     bench.send(Command.REGION_READ, struct.pack("<QII", 0x12, Region.BAR0, 1))
-    with pytest.raises(DmaError, match="itself waits"):
+    with pytest.raises(MemoryPendingError):
         bench.serve()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 
 from pyuvm import uvm_driver
 
 from tb.agents.completer.answers import read_completions, spoilt_completions
 from tb.agents.completer.config import CompleterConfig
 from tb.agents.completer.item import UNANSWERED, FaultItem
-from tb.guest.host_bus import MSI_WINDOW, NoMemoryError
+from tb.guest.host_bus import MSI_WINDOW, MemoryPendingError, NoMemoryError
 from tb.harness.link import Observation
 from tb.pcie.tlp import (
     Channel,
@@ -69,20 +70,24 @@ class CompleterDriver(uvm_driver):
     def _read(self, tlp: Tlp) -> None:
         item = next((fault for fault in self._faults if fault.takes(tlp)), None)
         if item is None:
-            self._send(self._answer(tlp), 0)
+            self._answer(tlp)
             return
         if item.fault in UNANSWERED:
             self.config.on_unanswered(tlp.tag)
         self._send(spoilt_completions(tlp, self.config, item), item.delay)
         self._faults = [fault for fault in self._faults if not fault.spent]
 
-    def _answer(self, tlp: Tlp) -> list[Tlp]:
-        """What the memory holds; where it says that there is none, an unsupported request."""
+    def _answer(self, tlp: Tlp) -> None:
+        """What the memory holds, once it is there; an unsupported request where there is no memory."""
         try:
-            return read_completions(tlp, self.config)
+            completions = read_completions(tlp, self.config)
+        except MemoryPendingError as pending:
+            pending.callbacks.append(partial(self._answer, tlp))
+            return
         except NoMemoryError:
             status = CompletionStatus.UNSUPPORTED_REQUEST
-            return [completion_for(tlp, status=status, completer_id=self.config.completer_id)]
+            completions = [completion_for(tlp, status=status, completer_id=self.config.completer_id)]
+        self._send(completions, 0)
 
     def _send(self, completions: list[Tlp], extra_delay: int) -> None:
         """Queue the parts of one answer, each with the clock from which it may go."""
