@@ -12,6 +12,7 @@ import pytest
 
 from tb.guest_vm.processes import Child
 from tb.guest_vm.provision import Provision
+from tb.guest_vm.qemu import Machine
 from tb.guest_vm.report import table
 from tb.guest_vm.rtl_server import rtl_server
 from tb.guest_vm.runner import ROOT, Request, ServerMaker, model_server, run
@@ -22,8 +23,9 @@ from tb.vfio_user.protocol import HEADER_SIZE, Command, Header, Region
 PROVISIONED = ROOT / "sim_build" / "guest"
 
 
-def boots(folder: Path, target: str, server: ServerMaker) -> None:
-    request = Request(folder, "seabios", target, compare=False, limits=Limits(run_s=120.0, silence_s=60.0))
+def boots(folder: Path, target: str, server: ServerMaker, machine: Machine = Machine()) -> None:
+    limits = Limits(run_s=120.0, silence_s=60.0)
+    request = Request(folder, "seabios", target, compare=False, machine=machine, limits=limits)
     outcome = run(request, server)
     assert outcome.passed, table(outcome)
 
@@ -39,6 +41,9 @@ class TestBios:
 
     def test_boots_from_the_rtl(self, tmp_path: Path) -> None:
         boots(tmp_path / "run", "rtl", rtl_server())
+
+    def test_boots_with_every_dma_a_message(self, tmp_path: Path) -> None:
+        boots(tmp_path / "run", "rtl", rtl_server(), Machine(shared=False))
 
 
 class TestServer:
