@@ -21,9 +21,10 @@ from tb.guest_vm.supervisor import Limits
 from tb.vfio_user.protocol import HEADER_SIZE, Command, Header, Region
 
 PROVISIONED = ROOT / "sim_build" / "guest"
+USUAL = Machine()
 
 
-def boots(folder: Path, target: str, server: ServerMaker, machine: Machine = Machine()) -> None:
+def boots(folder: Path, target: str, server: ServerMaker, machine: Machine = USUAL) -> None:
     limits = Limits(run_s=120.0, silence_s=60.0)
     request = Request(folder, "seabios", target, compare=False, machine=machine, limits=limits)
     outcome = run(request, server)
