@@ -129,6 +129,8 @@ class Actor:
         """The media side has changed something (input, link, size): let the device act on it."""
         for _ in range(self.device.take_config_changes()):
             self._send(self.function.config_interrupt())
+        for queue in self.device.take_neglected():
+            self.server.drain(queue)
         self.server.fill_all()
 
     # --- events

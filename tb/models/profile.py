@@ -166,6 +166,10 @@ class Profile:
         "VRING-INT-03",
         "devices that interrupt only when no chain waits any more, and decide on it then but for EVENT_IDX",
     )
+    interrupts_anyway: tuple[str, ...] = _choice(
+        "VRING-INT-01",
+        "devices that interrupt after each look into a queue, even when they could use no chain",
+    )
     used_flags: Literal["zero", "toggles"] = _choice(
         "VRING-KICK-01", "whether used.flags asks for no kicks while the function drains the ring"
     )
@@ -201,6 +205,12 @@ class Profile:
     net_header_follows: Literal["features", "last_feature_write"] = _choice(
         "VNET-06", "whether the header length falls back to 10 bytes with reset, or at the next feature write"
     )
+    net_without_link: Literal["serves", "returns_unread"] = _choice(
+        "VNET-29", "what becomes of transmit requests without a link: served as ever, or given back unread"
+    )
+    net_early_frame: Literal["kept", "lost"] = _choice(
+        "VNET-13", "what becomes of a waiting frame when DRIVER_OK is set, or its queue notified before"
+    )
     net_short_frame: Literal["stop", "drop"] = _choice(
         "VNET-11", "what a transmit request does that ends with its header"
     )
@@ -208,8 +218,9 @@ class Profile:
     # --- console
     console_features: int = _choice("VCON-02", "console feature bits offered")
     console_config_length: int = _choice("VCON-03", "bytes of console configuration")
-    console_interrupts_anyway: bool = _choice(
-        "VRING-AV-07", "whether notifying an output queue interrupts even when nothing was there"
+
+    console_looks_ahead: bool = _choice(
+        "VCON-05", "whether a port counts its empty buffers before there is input, which finds bad chains"
     )
 
     # --- balloon

@@ -38,9 +38,9 @@ always (`idle_flushes`). Random bytes of the entropy device are compared by thei
 
 Any other value of a choice of `QEMU_7_2` gives differences in the recordings, but for these, which no
 recording tells apart: `reset_fence`, `msix_pending_without_bus_master`, `chain_limit_counts`,
-`indirect_after_direct`, `nested_indirect`, `used_flags`, `avail_event`, `net_header_follows`,
-`net_short_frame`, `early_notify_kicks`, `interrupts_after_drain`, `block_seg_max`. The last three come from
-live fuzzing.
+`indirect_after_direct`, `nested_indirect`, `used_flags`, `avail_event`, `net_short_frame`; and, found by live
+fuzzing, `early_notify_kicks`, `interrupts_after_drain`, `interrupts_anyway`, `block_seg_max`,
+`net_header_follows`, `net_without_link`, `net_early_frame`, `console_looks_ahead`.
 
 ## What live fuzzing does about it
 `make oracle LIVE=1` compares every answer. Where QEMU's own depends on time or on chance, the traffic is made

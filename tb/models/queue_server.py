@@ -57,9 +57,13 @@ class QueueServer:
         self._defers = self.device.type.name.lower() in self.profile.interrupts_after_drain
         self._batches = True  # the deferred decisions are for all requests together
         self._draining = False
+        self._saying = self._said = False  # interrupts are decided on when all is said
         self._undecided = self._decided = False  # interrupts due after the drain
 
     def _signal(self, queue: int) -> None:
+        if self._saying:
+            self._said = True
+            return
         if self._draining and self._batches:
             self._undecided = True
             return
@@ -103,6 +107,9 @@ class QueueServer:
     def drain(self, queue: int) -> None:
         """Serve every chain of a request queue that waits."""
         ring = self.rings[queue]
+        if self.device.discards(queue):
+            self._discard_all(queue)
+            return
         quiet = self.device.drain_style(queue) is Drain.QUIET
         if quiet and not self.device.wants(queue):
             ring.set_kicks(False)
@@ -125,6 +132,20 @@ class QueueServer:
         if self.profile.avail_event == "after_drain" and not ring.stopped:
             ring.set_kicks(True)
         if self.device.interrupts_anyway(queue):
+            self._signal(queue)
+
+    def _discard_all(self, queue: int) -> None:
+        """Give every chain back unread; one interrupt for all."""
+        ring = self.rings[queue]
+        function = self.function
+        discarded = False
+        try:
+            while not (function.broken or function.halted or ring.stopped or ring.empty()):
+                ring.push((ring.pop_unread(), 0))
+                discarded = True
+        except ChainError as error:
+            self._stop(queue, error)
+        if discarded:
             self._signal(queue)
 
     def _signal_deferred(self, queue: int) -> None:
@@ -228,7 +249,8 @@ class QueueServer:
         stock = device.drain_style(queue) is Drain.STOCK
         function = self.function
         if function.broken or function.halted or ring.stopped:
-            device.offered(queue, 0)
+            if device.wants(queue):
+                device.offered(queue, 0)
             return
         try:
             while device.wants(queue) and not function.broken:
@@ -240,12 +262,39 @@ class QueueServer:
                     ring.set_kicks(False)
                 if device.declines(queue):
                     continue
-                chain = self._pop(queue)
-                if chain is None:
+                if not self._deliver(queue):
                     return
-                self._finish(queue, self._service(queue, chain))
         except ChainError as error:
             self._stop(queue, error)
+
+    def _deliver(self, queue: int) -> bool:
+        """Say one thing, in as many chains as it takes, and interrupt once. False: there was no chain."""
+        device = self.device
+        self._said = device.unfinished(queue) and device.type.name.lower() in self.profile.interrupts_anyway
+        self._saying = True
+        try:
+            while True:
+                chain = self._pop_or_stop(queue)
+                if chain is None:
+                    device.unanswered(queue)
+                    return False
+                self._finish(queue, self._service(queue, chain))
+                if not device.unfinished(queue):
+                    return True
+        except ChainError as error:
+            self._stop(queue, error)
+            return False
+        finally:
+            self._saying = False
+            if self._said:
+                self._signal(queue)
+
+    def _pop_or_stop(self, queue: int) -> Chain | None:
+        try:
+            return self._pop(queue)
+        except ChainError as error:
+            self._stop(queue, error)
+            return None
 
     def _offer(self, queue: int, ring: DeviceRing) -> bool:
         limit = self.device.room(queue)

@@ -125,14 +125,32 @@ class DeviceRing:
             raise ChainError("BAD-RING-01", f"the available index is {ahead} ahead of a ring of {self.size}")
         if self.in_flight >= self.size:
             raise ChainError("BAD-RING-26", f"more than {self.size} chains are in flight")
-        head = self._read_u16(self.layout.available_slot(self.next_available))
-        self.next_available = self.next_available + 1 & 0xFFFF
+        head = self._next_head()
         walk = walk_chain(self.layout, head, profile, indirect_negotiated=self._has(F_INDIRECT_DESC))
-        if head < self.size and profile.avail_event == "per_chain" and self._has(F_EVENT_IDX):
-            self._publish_avail_event(self.next_available)
+        self._announce(head)
         chain = self._walked(walk)
         self.in_flight += 1
         return chain
+
+    def _next_head(self) -> int:
+        assert self.layout is not None
+        head = self._read_u16(self.layout.available_slot(self.next_available))
+        self.next_available = self.next_available + 1 & 0xFFFF
+        return head
+
+    def _announce(self, head: int) -> None:
+        """With EVENT_IDX, ask for a kick for the chain after the one just taken."""
+        if head < self.size and self._profile.avail_event == "per_chain" and self._has(F_EVENT_IDX):
+            self._publish_avail_event(self.next_available)
+
+    def pop_unread(self) -> int:
+        """Take the head of the next chain, which must be there, and leave its descriptors alone."""
+        head = self._next_head()
+        if head >= self.size:
+            raise ChainError("BAD-RING-03", f"head {head} is not below the queue size {self.size}")
+        self._announce(head)
+        self.in_flight += 1
+        return head
 
     def _walked(self, walk: Generator[Fetch, bytes, Chain]) -> Chain:
         read = self._memory.read

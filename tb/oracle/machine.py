@@ -202,7 +202,8 @@ def _add_ports(device: ConsoleDevice, arguments: list[str]) -> None:
         driver, options = _options(argument)
         if driver in ("virtserialport", "virtconsole"):
             number = _number(options, "nr", len(device.ports), device.max_ports - 1)
-            device.add_port(Port(number, options.get("name", ""), driver == "virtconsole"))
+            console = driver == "virtconsole"  # QEMU holds its own end of those open, whoever listens
+            device.add_port(Port(number, options.get("name", ""), console, host_connected=console))
 
 
 def recorded_ram() -> Ram:
@@ -224,6 +225,7 @@ class Machine:
         self.disk = bytearray(DISK) if isinstance(self.device, BlockDevice) else bytearray()
         self.wire: deque[bytes] = deque()
         self.terminal = bytearray()
+        self._listening = False  # at the far end of the console's ports
         function = FunctionModel(profile, self.device)
         self.actor = Actor(function, self.ram, self, mapping=BounceBuffer() if bounced else None)
 
@@ -249,7 +251,7 @@ class Machine:
     def _send(self, data: bytes) -> None:
         if isinstance(self.device, NetDevice):
             self.wire.append(data)
-        else:
+        elif self._listening:
             self.terminal += data
 
     # --- the far end
@@ -263,20 +265,27 @@ class Machine:
     def type_in(self, data: bytes) -> None:
         """Bytes come in at the far end of the ports that a host has connected."""
         for port in self._ports():
-            if port.host_connected:
+            if port.listening and port.host_connected:
                 port.incoming += data
         self.actor.media_changed()
 
     def connect(self) -> None:
         """The host opens the far end of every port."""
+        self._listening = True
         for port in self._ports():
-            self._console.connect(port.number)
+            port.listening = True
+            if not port.is_console:
+                self._console.connect(port.number)
         self.actor.media_changed()
 
     def disconnect(self) -> None:
         """The host closes it."""
+        self._listening = False
         for port in self._ports():
-            self._console.disconnect(port.number)
+            port.listening = False
+            port.incoming.clear()
+            if not port.is_console:
+                self._console.disconnect(port.number)
         self.actor.media_changed()
 
     @property

@@ -190,6 +190,10 @@ class DeviceModel:
         changes, self._config_changes = self._config_changes, 0
         return changes
 
+    def take_neglected(self) -> list[int]:
+        """Request queues to look into although the guest has not notified them, since the last call."""
+        return []
+
     def take_output(self) -> tuple[MediaSend, ...]:
         """What configuration writes have sent to the media since the last call."""
         return ()
@@ -242,6 +246,18 @@ class DeviceModel:
 
     def declines(self, queue: int) -> bool:
         """Of a supply queue with room: True when what was to be said is dropped instead."""
+        return False
+
+    def unanswered(self, queue: int) -> None:
+        """Of a supply queue: what was offered found no chain after all."""
+        self.offered(queue, 0)
+
+    def discards(self, queue: int) -> bool:
+        """Whether chains of ``queue`` are given back unread now."""
+        return False
+
+    def unfinished(self, queue: int) -> bool:
+        """Of a supply queue: what the device has begun to say goes on in the next chain."""
         return False
 
     def drain_style(self, queue: int) -> Drain:

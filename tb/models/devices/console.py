@@ -45,13 +45,17 @@ class Control(IntEnum):
 
 @dataclass(slots=True)
 class Port:
-    """One port that exists: its number, name, the state of both ends, and input not yet delivered."""
+    """One port that exists: its number, name, the state of both ends, and input not yet delivered.
+
+    ``listening``: there is somebody at the host's end who may send input at any time.
+    """
 
     number: int
     name: str = ""
     is_console: bool = False
     host_connected: bool = False
     guest_connected: bool = False
+    listening: bool = False
     incoming: bytearray = field(default_factory=bytearray)
     chunk: int = 0
 
@@ -88,6 +92,7 @@ class ConsoleDevice(DeviceModel):
         for port in ports:
             self.add_port(port)
         self._messages: list[bytes] = []
+        self._closed: list[int] = []
         self._emergency = b""
         super().__init__(profile)
 
@@ -130,12 +135,18 @@ class ConsoleDevice(DeviceModel):
             self._tell(number, Control.PORT_OPEN, 1)
 
     def disconnect(self, number: int) -> None:
-        """The host closes its end; input not delivered is lost."""
+        """The host closes its end; input not delivered is lost, output that waits is thrown away."""
         port = self.ports[number]
         if port.host_connected:
             port.host_connected = False
             port.incoming.clear()
+            port.chunk = 0
+            self._closed.append(receive_queue(number) + 1)
             self._tell(number, Control.PORT_OPEN, 0)
+
+    def take_neglected(self) -> list[int]:
+        queues, self._closed = self._closed, []
+        return queues
 
     def receive(self, number: int, data: bytes) -> None:
         """Input from the host's end of port ``number``."""
@@ -170,7 +181,7 @@ class ConsoleDevice(DeviceModel):
         return None if number is None else self.ports[number]
 
     def interrupts_anyway(self, queue: int) -> bool:
-        return self.profile.console_interrupts_anyway and not self.is_supply(queue)
+        return not self.is_supply(queue) and "console" in self.profile.interrupts_anyway
 
     def wants(self, queue: int) -> bool:
         if queue == CONTROL_RX:
@@ -178,7 +189,9 @@ class ConsoleDevice(DeviceModel):
         if not self.is_supply(queue):
             return True
         port = self._port_of(queue)
-        return port is not None and bool(port.incoming) and port.guest_connected and not self.must_wait()
+        if port is None or not port.guest_connected or self.must_wait():
+            return False
+        return bool(port.incoming) or (port.listening and self.profile.console_looks_ahead)
 
     def room(self, queue: int) -> int:
         return 0 if queue == CONTROL_RX else _CHUNK
@@ -190,11 +203,19 @@ class ConsoleDevice(DeviceModel):
                 self._messages.clear()
             return available > 0
         port = self._port_of(queue)
-        if port is None or not available:
+        if port is None:
+            return False
+        if not available:
+            del port.incoming[: port.chunk]
+            port.chunk = 0
             return False
         if not port.chunk:
             port.chunk = min(available, _CHUNK, len(port.incoming))
         return port.chunk > 0
+
+    def unfinished(self, queue: int) -> bool:
+        port = self._port_of(queue)
+        return queue != CONTROL_RX and port is not None and port.chunk > 0
 
     def serve(self, queue: int, chain: Chain) -> Serve:
         if queue == CONTROL_RX:

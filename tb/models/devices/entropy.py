@@ -42,6 +42,9 @@ class EntropyDevice(DeviceModel):
             self._budget = 0
         return self._budget > 0
 
+    def unfinished(self, queue: int) -> bool:
+        return self._budget > 0
+
     def serve(self, queue: int, chain: Chain) -> Serve:
         """One buffer; readable-only chains on the way come back with length 0 (VRNG-05)."""
         length = min(self._budget, chain.writable_length)

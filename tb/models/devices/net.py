@@ -8,6 +8,7 @@ from struct import Struct
 from typing import Self
 
 from tb.models.devices.base import (
+    STATUS_DRIVER_OK,
     DeviceModel,
     DeviceType,
     Drain,
@@ -77,6 +78,7 @@ class NetDevice(DeviceModel):
         self.filter = ReceiveFilter()
         self._merges = False
         self._incoming: deque[bytes] = deque()
+        self._stuck = False  # the oldest frame has found no room, or no driver: it waits for a sign
         super().__init__(profile)
 
     def copy(self) -> Self:
@@ -100,6 +102,8 @@ class NetDevice(DeviceModel):
         if up != self.link_up:
             self.link_up = up
             self.config_changed()
+        if up and self.status & STATUS_DRIVER_OK:
+            self._try_again()
 
     # --- state
 
@@ -118,6 +122,11 @@ class NetDevice(DeviceModel):
         if self.profile.net_header_follows == "features":
             self._merges = False
 
+    def status_written(self, status: int) -> None:
+        if status & STATUS_DRIVER_OK and self.link_up:
+            self._try_again()
+        super().status_written(status)
+
     @property
     def header_length(self) -> int:
         """Bytes before each frame, both ways (VNET-06, VNET-07)."""
@@ -127,8 +136,29 @@ class NetDevice(DeviceModel):
 
     def receive(self, frame: bytes) -> None:
         """A frame from the wire; it waits until it finds buffers."""
-        if self.link_up:
-            self._incoming.append(frame)
+        self._incoming.append(frame)
+
+    def _try_again(self) -> None:
+        """A sign that there may be room now. A frame that still finds no driver, or no link, is lost."""
+        if not self._stuck:
+            return
+        self._stuck = False
+        no_driver = self.must_wait() and self.profile.net_early_frame == "lost"
+        if no_driver or not self.link_up:
+            self._incoming.popleft()
+
+    def notified(self, queue: int) -> None:
+        if queue == RECEIVE:
+            self._try_again()
+
+    def _has_frame(self) -> bool:
+        """Whether there is a frame to deliver; those that come without a link are lost (VNET-29)."""
+        if self._stuck:
+            return False
+        if not self.link_up:
+            self._incoming.clear()
+        self._stuck = bool(self._incoming) and self.must_wait()
+        return bool(self._incoming) and not self._stuck
 
     def is_supply(self, queue: int) -> bool:
         return queue == RECEIVE
@@ -137,16 +167,26 @@ class NetDevice(DeviceModel):
         return (Drain.STOCK, Drain.QUIET, Drain.PLAIN)[queue]
 
     def wants(self, queue: int) -> bool:
-        if queue == CONTROL:
-            return True
-        return not self.must_wait() and (queue == TRANSMIT or bool(self._incoming))
+        if queue == RECEIVE:
+            return self._has_frame()
+        return queue == CONTROL or not self.must_wait()
 
     def room(self, queue: int) -> int:
         """With mergeable buffers the whole frame must find room before any of it is delivered."""
         return len(self._incoming[0]) + self.header_length if self._merges else 0
 
     def offered(self, queue: int, available: int) -> bool:
-        return available > 0 and available >= self.room(queue)
+        fits = available > 0 and available >= self.room(queue)
+        self._stuck = not fits
+        return fits
+
+    def unanswered(self, queue: int) -> None:
+        """The frame is lost with the chain that turned out bad."""
+        self._incoming.popleft()
+
+    def discards(self, queue: int) -> bool:
+        """Without a link nothing is sent; chains go back, read or not (VNET-29)."""
+        return queue == TRANSMIT and not self.link_up and self.profile.net_without_link == "returns_unread"
 
     def declines(self, queue: int) -> bool:
         """A frame that the filter holds back is dropped once there is room for it."""

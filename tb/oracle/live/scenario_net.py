@@ -29,7 +29,7 @@ class _Driver:
         plan = self.plan
         plan.reset()
         plan.set_msix(plan.chance(0.5))
-        if plan.chance(0.95):
+        if plan.chance(0.8):
             plan.negotiate(plan.some_features())
         if plan.msix:
             plan.io_w(CONFIG_VECTOR, 2, plan.some_vector())
