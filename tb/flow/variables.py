@@ -32,6 +32,7 @@ class Variables:
     bug: str | None = None
     traces: Path | None = None
     profile: str | None = None
+    live: bool = False
     guest: str = "linux"
     interrupts: str = "function"
     target: str = "rtl"
@@ -118,6 +119,7 @@ READERS: dict[str, Reader] = {
     "BUG": Reader("bug", str),
     "TRACES": Reader("traces", lambda text: _folder("TRACES", text)),
     "PROFILE": Reader("profile", str),
+    "LIVE": Reader("live", lambda text: _flag("LIVE", text)),
     "GUEST": Reader("guest", str),
     "INTR": Reader("interrupts", str),
     "TARGET": Reader("target", str),
@@ -133,7 +135,7 @@ TAKEN: dict[str, tuple[str, ...]] = {
     "test": ("SEED", "JOBS"),
     "regress": ("DEVICE", "TEST", "CONFIG", "SEED", "SEEDS", "JOBS"),
     "waves": ("DEVICE", "TEST", "CONFIG", "SEED", "DISK", "BYTES"),
-    "oracle": ("TRACES", "PROFILE"),
+    "oracle": ("TRACES", "PROFILE", "LIVE", "DEVICE", "SEED", "SEEDS"),
     "guest": (
         *("GUEST", "INTR", "TARGET", "SEED", "WAVES", "COMPARE"),
         *("KERNEL", "MACHINE", "SMP", "BUG"),

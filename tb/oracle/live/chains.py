@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 from tb.models.virtqueue import DESC_INDIRECT, DESC_NEXT, DESC_WRITE
 from tb.oracle.live.plan import Plan
@@ -21,7 +22,7 @@ def cut(plan: Plan, length: int, most: int) -> list[int]:
         return [length] if length else []
     marks = {plan.number(1, length - 1) for _ in range(plan.number(0, most - 1))}
     edges = [0, *sorted(marks), length]
-    return [after - before for before, after in zip(edges, edges[1:], strict=False)]
+    return [after - before for before, after in pairwise(edges)]
 
 
 def put(plan: Plan, data: bytes, most: int) -> list[Descriptor]:

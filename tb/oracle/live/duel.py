@@ -1,16 +1,27 @@
-"""One plan on QEMU and on the model, row by row: the rows with QEMU's answers, and where the model differs."""
+"""One plan on a target and on the model, row by row: the rows with the target's answers, and what differs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
 from tb.models.profile import Profile
 from tb.oracle.live.kinds import Kind
-from tb.oracle.live.target import QemuTarget
 from tb.oracle.replay import VALUE_KEYS, Difference, Replay, Result
 from tb.oracle.trace import Row
+
+
+class Target(Protocol):
+    """What performs the rows of a trace."""
+
+    def answer(self, row: Row, expected: Any) -> Any:
+        """Perform ``row``; for an observation the answer. ``expected``: what to wait for."""
+
+
+Opener = Callable[[Kind], AbstractContextManager[Target]]
 
 
 @dataclass(slots=True)
@@ -22,11 +33,11 @@ class Duel:
     differences: list[Difference] = field(default_factory=list)
 
 
-def fight(program: str, profile: Profile, kind: Kind, rows: Sequence[Row], most: int = 0) -> Duel:
-    """Play ``rows`` on a fresh QEMU and a fresh model; stop after ``most`` differences (0: never)."""
+def fight(opener: Opener, profile: Profile, kind: Kind, rows: Sequence[Row], most: int = 0) -> Duel:
+    """Play ``rows`` on a fresh target and a fresh model; stop after ``most`` differences (0: never)."""
     duel = Duel()
     replay = Replay(profile, kind.header(), Result(Path(kind.name)))
-    with QemuTarget(program, kind) as target:
+    with opener(kind) as target:
         for line, row in enumerate(rows, 2):
             expected = replay.answer(row)
             seen = target.answer(row, expected)

@@ -44,7 +44,7 @@ NO_VECTOR = 0xFFFF
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a driver would find out about the device: entries of each queue, vectors, features, config bytes."""
+    """What a driver finds out about the device: entries of each queue, vectors, features, config bytes."""
 
     queues: tuple[int, ...]
     vectors: int

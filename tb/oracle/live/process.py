@@ -45,7 +45,9 @@ def find_program() -> str:
 def version(program: str) -> str:
     """QEMU's version such as 7.2.22. Raises ``QemuError``."""
     try:
-        done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=START_S)
+        done = subprocess.run(
+            [program, "--version"], check=False, capture_output=True, text=True, timeout=START_S
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise QemuError(f"{program} does not run: {error}") from error
     words = done.stdout.split()

@@ -139,8 +139,9 @@ class _Driver:
         """A chain with a mistake; what follows; a reset."""
         plan = self.plan
         queue = plan.choose(self.queues)
+        places: Places = []
         if queue.number % 2:
-            parts, places = put(plan, _CONTROL.pack(self.port, 3, 1), 3), []
+            parts = put(plan, _CONTROL.pack(self.port, 3, 1), 3)
         else:
             parts, places = room(plan, 40, 3)
         offer_broken(queue, parts, plan.chance(0.3))
