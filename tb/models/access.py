@@ -66,9 +66,9 @@ class DeviceConfig:
 
     def read(self, offset: int, size: int) -> int:
         """``size`` bytes at config ``offset``; ones when any of them lies past the end (VPCI-REG-15)."""
-        content = self._device.config_bytes()
-        if offset + size > len(content):
+        if offset + size > self._device.config_length:
             return ONES[size]
+        content = self._device.config_bytes()
         return int.from_bytes(content[offset : offset + size], "little")
 
     def write(self, offset: int, data: bytes) -> Events:

@@ -30,6 +30,7 @@ from tb.models.profile import Profile
 from tb.models.queue_server import Media, QueueServer
 from tb.models.registers import STATUS_DRIVER_OK
 from tb.models.service import MediaOperation
+from tb.models.supply import Supply
 
 __all__ = ["Actor", "Media", "MediaOperation"]
 
@@ -73,6 +74,7 @@ class Actor:
         self.media = media
         self.on_msix = on_msix or self._write_message
         self.server = QueueServer(function, self.memory, media, mapping, self._interrupt)
+        self.supply = Supply(self.server)
         self.rings = self.server.rings
         self._waiting: set[int] = set()  # notified while the function may not do DMA
         self._started = False  # all queues have been looked into since DRIVER_OK was set
@@ -131,7 +133,7 @@ class Actor:
             self._send(self.function.config_interrupt())
         for queue in self.device.take_neglected():
             self.server.drain(queue)
-        self.server.fill_all()
+        self.supply.fill_all()
 
     # --- events
 
@@ -153,10 +155,10 @@ class Actor:
                 self.rings[queue].reset()
             case StatusChanged(status):
                 self._status_changed(status)
-                self.server.fill_all()
-            case CommandChanged():
+                self.supply.fill_all()
+            case CommandChanged() if self.profile.bus_master_off == "stalls":
                 self._resume()
-                self.server.fill_all()
+                self.supply.fill_all()
             case MessageDue(message):
                 self._send(message)
             case ConfigWritten():
@@ -191,7 +193,7 @@ class Actor:
                 self._notified(queue)
 
     def _resume(self) -> None:
-        if self.profile.bus_master_off != "stalls" or not self.function.may_dma:
+        if not self.function.may_dma:
             return
         waiting, self._waiting = self._waiting, set()
         for queue in sorted(waiting):
@@ -210,7 +212,7 @@ class Actor:
             self.device.notified(queue)
             if not self.device.is_supply(queue):
                 self.server.drain(queue)
-            self.server.fill_all()
+            self.supply.fill_all()
 
     # --- interrupts
 

@@ -170,6 +170,14 @@ class Profile:
         "VRING-INT-01",
         "devices that interrupt after each look into a queue, even when they could use no chain",
     )
+    stopped_supply: Literal["waits", "counts"] = _choice(
+        "VPCI-STAT-14",
+        "what a stopped device does that has something to say: waits, or counts the buffers, takes none "
+        "when there are enough, and loses it",
+    )
+    survey_limit: Literal["each_chain", "all_chains"] = _choice(
+        "VRING-DESC-04", "what may have no more descriptors than the queue when buffers are counted ahead"
+    )
     used_flags: Literal["zero", "toggles"] = _choice(
         "VRING-KICK-01", "whether used.flags asks for no kicks while the function drains the ring"
     )

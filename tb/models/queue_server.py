@@ -1,12 +1,13 @@
 """Serves the queues of a function: takes chains, lets the device serve them, publishes what it did.
 
-Request queues are drained when they are notified; supply queues, which hold empty buffers, are filled when
-the device has something to say.
+Request queues are drained when they are notified; supply queues, which hold empty buffers, are left to
+``Supply``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Protocol
 
@@ -52,24 +53,28 @@ class QueueServer:
             DeviceRing(size, self.profile, memory, lambda: registers.features, mapping)
             for size in self.device.queue_sizes
         ]
-        self._supply = [q for q in range(len(self.rings)) if self.device.is_supply(q)]
         self._unflushed = False  # something was written that no flush has followed
         self._defers = self.device.type.name.lower() in self.profile.interrupts_after_drain
         self._batches = True  # the deferred decisions are for all requests together
         self._draining = False
-        self._saying = self._said = False  # interrupts are decided on when all is said
+        self._held: bool | None = None  # not None while interrupts are put off; True: one is due
         self._undecided = self._decided = False  # interrupts due after the drain
 
-    def _signal(self, queue: int) -> None:
-        if self._saying:
-            self._said = True
+    @property
+    def closed(self) -> bool:
+        """Whether the whole device takes no chains now."""
+        return self.function.broken or self.function.halted
+
+    def signal(self, queue: int) -> None:
+        """Interrupt for ``queue`` if the driver wants it, now or when what is under way is through."""
+        if self._held is not None:
+            self._held = True
             return
         if self._draining and self._batches:
             self._undecided = True
             return
         ring = self.rings[queue]
-        closed = self.function.broken or self.function.halted
-        if ring.layout is None or not ring.wants_interrupt(closed=closed):
+        if ring.layout is None or not ring.wants_interrupt(closed=self.closed):
             return
         if self._draining:
             self._decided = True
@@ -80,9 +85,20 @@ class QueueServer:
         """DRIVER_OK, or what counts for it. With EVENT_IDX each request decides on its interrupt."""
         self._batches = not self.function.registers.features >> F_EVENT_IDX & 1
 
-    def _pop(self, queue: int) -> Chain | None:
-        function = self.function
-        if function.halted or function.broken or self.rings[queue].stopped:
+    @contextmanager
+    def one_interrupt(self, queue: int, *, due: bool) -> Iterator[None]:
+        """Put interrupts off; at the end there is one if any was ``due``, before or meanwhile."""
+        self._held = due
+        try:
+            yield
+        finally:
+            held, self._held = self._held, None
+            if held:
+                self.signal(queue)
+
+    def pop(self, queue: int) -> Chain | None:
+        """The next chain of ``queue``, mapped; None when there is none. Raises ``ChainError``."""
+        if self.closed or self.rings[queue].stopped:
             return None
         chain = self.rings[queue].pop()
         if chain is not None and self._mapping is not None:
@@ -93,10 +109,10 @@ class QueueServer:
                 raise
         return chain
 
-    def _service(self, queue: int, chain: Chain) -> Service:
-        return Service(self.device, queue, chain, self.memory, self.media.perform, lambda: self._pop(queue))
+    def service(self, queue: int, chain: Chain) -> Service:
+        return Service(self.device, queue, chain, self.memory, self.media.perform, lambda: self.pop(queue))
 
-    def _stop(self, queue: int, error: ChainError) -> None:
+    def stop(self, queue: int, error: ChainError) -> None:
         """A malformed chain: its queue, or the whole device, does nothing more until reset."""
         self.stops.append(str(error))
         if self.profile.broken == "device":
@@ -122,7 +138,7 @@ class QueueServer:
             try:
                 self._take_all(queue, unfinished)
             except ChainError as error:
-                self._stop(queue, error)
+                self.stop(queue, error)
             if quiet:
                 ring.set_kicks(True)
             if self.function.broken or ring.stopped or not quiet or ring.empty() or self.function.halted:
@@ -132,21 +148,20 @@ class QueueServer:
         if self.profile.avail_event == "after_drain" and not ring.stopped:
             ring.set_kicks(True)
         if self.device.interrupts_anyway(queue):
-            self._signal(queue)
+            self.signal(queue)
 
     def _discard_all(self, queue: int) -> None:
         """Give every chain back unread; one interrupt for all."""
         ring = self.rings[queue]
-        function = self.function
         discarded = False
         try:
-            while not (function.broken or function.halted or ring.stopped or ring.empty()):
+            while not (self.closed or ring.stopped or ring.empty()):
                 ring.push((ring.pop_unread(), 0))
                 discarded = True
         except ChainError as error:
-            self._stop(queue, error)
+            self.stop(queue, error)
         if discarded:
-            self._signal(queue)
+            self.signal(queue)
 
     def _signal_deferred(self, queue: int) -> None:
         undecided, decided = self._undecided, self._decided
@@ -154,16 +169,16 @@ class QueueServer:
         if decided:
             self._interrupt(queue)
         if undecided:
-            self._signal(queue)
+            self.signal(queue)
 
     def _take_all(self, queue: int, unfinished: list[Service]) -> None:
         while self.device.wants(queue):
-            chain = self._pop(queue)
+            chain = self.pop(queue)
             if chain is None:
                 return
-            service = self._service(queue, chain)
+            service = self.service(queue, chain)
             if self._run(queue, service, until_media=self.profile.requests_overlap):
-                self._finish(queue, service)
+                self.finish(queue, service)
             else:
                 service.idle = self._is_idle(service)
                 unfinished.append(service)
@@ -200,7 +215,7 @@ class QueueServer:
             self._scatter_all(service.chain, writes[:-1])
             service.effects = replace(service.effects, writes=writes[-1:])
         for service in ordered:
-            self._finish(queue, service)
+            self.finish(queue, service)
 
     def _in_completion_order(self, services: list[Service]) -> list[Service]:
         if self.profile.idle_flushes == "in_order":
@@ -208,7 +223,7 @@ class QueueServer:
         idle = [service for service in services if service.idle]
         return idle[::-1] + [service for service in services if not service.idle]
 
-    def _finish(self, queue: int, service: Service) -> None:
+    def finish(self, queue: int, service: Service) -> None:
         """Bring a service to its end and publish what it did."""
         self._run(queue, service, until_media=False)
         assert service.effects is not None
@@ -231,72 +246,8 @@ class QueueServer:
         else:
             ring.push(*used)
         if not self.device.interrupts_anyway(queue):
-            self._signal(queue)
+            self.signal(queue)
 
     def _scatter_all(self, chain: Chain, writes: Sequence[tuple[int, bytes]]) -> None:
         for offset, data in writes:
             scatter(self.memory, chain.writable, offset, data)
-
-    # --- supply queues
-
-    def fill_all(self) -> None:
-        """Fill waiting buffers with what the device has to say."""
-        for queue in self._supply:
-            self._fill(queue)
-
-    def _fill(self, queue: int) -> None:
-        device, ring = self.device, self.rings[queue]
-        stock = device.drain_style(queue) is Drain.STOCK
-        function = self.function
-        if function.broken or function.halted or ring.stopped:
-            if device.wants(queue):
-                device.offered(queue, 0)
-            return
-        try:
-            while device.wants(queue) and not function.broken:
-                if not self._offer(queue, ring):
-                    if stock:
-                        ring.set_kicks(True)
-                    return
-                if stock:
-                    ring.set_kicks(False)
-                if device.declines(queue):
-                    continue
-                if not self._deliver(queue):
-                    return
-        except ChainError as error:
-            self._stop(queue, error)
-
-    def _deliver(self, queue: int) -> bool:
-        """Say one thing, in as many chains as it takes, and interrupt once. False: there was no chain."""
-        device = self.device
-        self._said = device.unfinished(queue) and device.type.name.lower() in self.profile.interrupts_anyway
-        self._saying = True
-        try:
-            while True:
-                chain = self._pop_or_stop(queue)
-                if chain is None:
-                    device.unanswered(queue)
-                    return False
-                self._finish(queue, self._service(queue, chain))
-                if not device.unfinished(queue):
-                    return True
-        except ChainError as error:
-            self._stop(queue, error)
-            return False
-        finally:
-            self._saying = False
-            if self._said:
-                self._signal(queue)
-
-    def _pop_or_stop(self, queue: int) -> Chain | None:
-        try:
-            return self._pop(queue)
-        except ChainError as error:
-            self._stop(queue, error)
-            return None
-
-    def _offer(self, queue: int, ring: DeviceRing) -> bool:
-        limit = self.device.room(queue)
-        available = ring.available_bytes(limit) if limit else int(not ring.empty())
-        return self.device.offered(queue, available)

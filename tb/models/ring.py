@@ -13,6 +13,9 @@ from struct import Struct
 from tb.models.memory import Mapping, Memory
 from tb.models.profile import Profile
 from tb.models.virtqueue import (
+    DESC_INDIRECT,
+    DESC_WRITE,
+    DESCRIPTOR,
     DESCRIPTOR_BYTES,
     F_EVENT_IDX,
     F_INDIRECT_DESC,
@@ -153,16 +156,18 @@ class DeviceRing:
         return head
 
     def _walked(self, walk: Generator[Fetch, bytes, Chain]) -> Chain:
-        read = self._memory.read
         try:
             fetch = next(walk)
             while True:
-                if fetch.kind is FetchKind.INDIRECT and fetch.index == 0 and self._mapping is not None:
-                    self._mapping.map_table(fetch.address, fetch.entries * DESCRIPTOR_BYTES)
-                fetch = walk.send(read(fetch.address, fetch.length))
+                fetch = walk.send(self._fetched(fetch))
         except StopIteration as done:
             chain: Chain = done.value
             return chain
+
+    def _fetched(self, fetch: Fetch) -> bytes:
+        if fetch.kind is FetchKind.INDIRECT and fetch.index == 0 and self._mapping is not None:
+            self._mapping.map_table(fetch.address, fetch.entries * DESCRIPTOR_BYTES)
+        return self._memory.read(fetch.address, fetch.length)
 
     def unpop(self) -> None:
         """Give the chain taken last back to the available ring."""
@@ -171,7 +176,7 @@ class DeviceRing:
 
     def available_bytes(self, limit: int) -> int:
         """Writable bytes in all waiting chains, counted until ``limit``. Raises ``ChainError``."""
-        total = 0
+        total = buffers = 0
         index = self.next_available
         if self.layout is None:
             return 0
@@ -182,10 +187,38 @@ class DeviceRing:
             )
         while index != self._known_index and total < limit:
             head = self._read_u16(self.layout.available_slot(index))
-            walk = walk_chain(self.layout, head, self._survey, indirect_negotiated=self._has(F_INDIRECT_DESC))
-            total += self._walked(walk).writable_length
+            found, taken = self._survey_chain(head, limit - total, buffers)
+            total += found
+            buffers += taken
             index = index + 1 & 0xFFFF
         return total
+
+    def _survey_chain(self, head: int, limit: int, before: int) -> tuple[int, int]:
+        """Writable bytes of one chain, looked at until ``limit``, and how many of the queue's descriptors."""
+        assert self.layout is not None
+        walk = walk_chain(self.layout, head, self._survey, indirect_negotiated=self._has(F_INDIRECT_DESC))
+        total = taken = 0
+        try:
+            fetch = next(walk)
+            while True:
+                raw = self._fetched(fetch)
+                _, length, flags, _ = DESCRIPTOR.unpack(raw)
+                if fetch.kind is FetchKind.DIRECT:
+                    taken += 1
+                    self._check_survey(before + taken)
+                is_table = flags & DESC_INDIRECT and fetch.kind is FetchKind.DIRECT and taken == 1
+                if flags & DESC_WRITE and not is_table:
+                    total += length
+                    if total >= limit:
+                        break
+                fetch = walk.send(raw)
+        except StopIteration:
+            pass
+        return total, taken
+
+    def _check_survey(self, descriptors: int) -> None:
+        if descriptors > self.size and self._profile.survey_limit == "all_chains":
+            raise ChainError("VRING-DESC-04", f"all chains together have more than {self.size} descriptors")
 
     # --- kicks
 

@@ -33,7 +33,7 @@ F_INDIRECT_DESC = 28
 F_EVENT_IDX = 29
 F_BAD_FEATURE = 30
 
-_DESCRIPTOR = Struct("<QIHH")
+DESCRIPTOR = Struct("<QIHH")
 
 
 class ChainError(Exception):
@@ -171,7 +171,7 @@ def walk_chain(
     while True:
         place = walk.base + DESCRIPTOR_BYTES * walk.index
         raw = yield Fetch(place, DESCRIPTOR_BYTES, walk.kind, walk.index, walk.entries)
-        address, length, flags, following = _DESCRIPTOR.unpack(raw)
+        address, length, flags, following = DESCRIPTOR.unpack(raw)
         if flags & DESC_INDIRECT and _is_table(walk, profile, indirect_negotiated):
             walk = _enter_table(walk, address, length, flags, following, profile)
             continue

@@ -33,9 +33,9 @@ from tb.models.virtqueue import Chain, ChainError, Segment
 from tb.oracle.trace import Row, TraceError
 
 RAM_BYTES = 64 << 20
-RAM_HOLE = (0xA0000, 0x100000)  # video memory and firmware: nothing a driver finds RAM in
-FIRMWARE = 0xC0000  # from here to the end of the hole there is ROM, which can be read
-_RAM = ((0, RAM_HOLE[0]), (RAM_HOLE[1], RAM_BYTES))
+# (first address, end) of what the recorded machine has there: no video card, so RAM goes on up to its ROMs
+_RAM = ((0, 0xC0000), (0xE0000, 0xF0000), (0x100000, RAM_BYTES))
+_ROM = ((0xC0000, 0xE0000), (0xF0000, 0x100000))
 PAGE = 4096
 DISK_SECTORS = 2048
 MOST_QUEUES = 1024
@@ -67,7 +67,7 @@ class BounceBuffer:
 
     def map_table(self, address: int, length: int) -> None:
         end = address + length
-        if any(first <= address < last < end for first, last in _RAM):
+        if any(first <= address < last < end for first, last in (*_RAM, *_ROM)):
             raise ChainError(
                 "VRING-IND-06", f"an indirect table of {length} bytes reaches past the RAM's end"
             )
@@ -78,11 +78,10 @@ class BounceBuffer:
 
 
 def _unmapped_pieces(segment: Segment, *, readable: bool) -> int:
-    """Pages' worth of ``segment`` that are not RAM (for a read: nor firmware)."""
-    hole = (RAM_HOLE[0], FIRMWARE if readable else RAM_HOLE[1])
+    """Pages' worth of ``segment`` that are not RAM (for a read: nor ROM)."""
     end = segment.address + segment.length
     outside = 0
-    for first, last in (hole, (RAM_BYTES, end)):
+    for first, last in ((RAM_BYTES, end),) if readable else (*_ROM, (RAM_BYTES, end)):
         missed = min(end, last) - max(segment.address, first)
         outside += -(-missed // PAGE) if missed > 0 else 0
     return outside
@@ -208,7 +207,7 @@ def _add_ports(device: ConsoleDevice, arguments: list[str]) -> None:
 
 def recorded_ram() -> Ram:
     """Memory as the recorded machines had it, all zeros."""
-    return Ram(((0, RAM_HOLE[0]), (RAM_HOLE[1], RAM_BYTES - RAM_HOLE[1])))
+    return Ram(tuple((first, end - first) for first, end in _RAM))
 
 
 class Machine:

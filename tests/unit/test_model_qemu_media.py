@@ -8,7 +8,7 @@ from struct import pack, unpack
 import pytest
 
 from tb.models.profile import QEMU_7_2, Profile
-from tb.models.virtqueue import RingLayout
+from tb.models.virtqueue import ChainError, RingLayout
 from tb.oracle.machine import Machine
 from tb.oracle.trace import Row
 
@@ -149,3 +149,47 @@ def test_a_console_is_connected_at_the_host_whoever_listens() -> None:
     driver.machine.connect()
     driver.offer(1, 5, writable=False)
     assert len(driver.machine.terminal) == 5
+
+
+@pytest.mark.parametrize(("choice", "lost"), [("counts", True), ("waits", False)])
+def test_a_stopped_device_loses_frames_there_would_be_room_for(choice: str, lost: bool) -> None:
+    """The transmit queue has stopped the device; a frame comes, and the receive queue has a buffer."""
+    driver = Driver(NET, profile=replace(QEMU_7_2, stopped_supply=choice))  # type: ignore[arg-type]
+    driver.offer(1, 0, writable=False)
+    driver.offer(0, 2048)
+    driver.machine.inject_frame(FRAME)
+    assert driver.used(0) == 0
+    assert driver.machine.ram.read(driver.layouts[0].used_flags, 1)[0] == lost
+
+
+@pytest.mark.parametrize(("limit", "used"), [("all_chains", 0), ("each_chain", 8)])
+def test_counting_ahead_finds_more_descriptors_than_the_queue_has(limit: str, used: int) -> None:
+    """VRING-DESC-04: eight chains of one descriptor, one of them twice as long."""
+    driver = Driver(ENTROPY, profile=replace(QEMU_7_2, survey_limit=limit))  # type: ignore[arg-type]
+    ram, layout = driver.machine.ram, driver.layouts[0]
+    ram.write(layout.descriptor(0), pack("<QIHH", BUFFERS, 8, 2, 0))
+    ram.write(layout.descriptor(1), pack("<QIHH", BUFFERS, 8, 3, 0))
+    ram.write(layout.available_slot(5), pack("<H", 1))
+    ram.write(layout.available_index, pack("<H", 8))
+    driver.actor.io_write(0x10, 2, 0)
+    assert driver.used(0) == used
+
+
+def test_counting_ahead_ends_where_there_is_room_enough() -> None:
+    """What is wrong with a chain further on is found when the chain is taken."""
+    driver = Driver(NET)
+    ram, layout = driver.machine.ram, driver.layouts[0]
+    ram.write(layout.descriptor(0), pack("<QIHH", BUFFERS, 2048, 3, 0xFFFF))
+    ram.write(layout.available_index, pack("<H", 1))
+    ring = driver.actor.rings[0]
+    assert ring.available_bytes(100) == 2048
+    with pytest.raises(ChainError):
+        ring.available_bytes(4096)
+
+
+def test_a_read_past_the_configuration_does_not_count_as_reading_it() -> None:
+    """BAD-REG-25: a write goes into what was read last, which is nothing yet."""
+    driver = Driver(NET)
+    assert driver.actor.io_read(20 + 9, 1) == 0xFF
+    driver.actor.io_write(20 + 2, 2, 0)
+    assert driver.actor.io_read(20, 4) == 0

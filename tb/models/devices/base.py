@@ -248,9 +248,14 @@ class DeviceModel:
         """Of a supply queue with room: True when what was to be said is dropped instead."""
         return False
 
-    def unanswered(self, queue: int) -> None:
-        """Of a supply queue: what was offered found no chain after all."""
+    def unanswered(self, queue: int) -> bool:
+        """Of a supply queue: what was offered found no chain after all. True: go on with what comes next."""
         self.offered(queue, 0)
+        return False
+
+    def least(self, queue: int) -> int:
+        """Of a supply queue of a stopped device that counts all the same: bytes it needs; 0: it does not."""
+        return 0
 
     def discards(self, queue: int) -> bool:
         """Whether chains of ``queue`` are given back unread now."""

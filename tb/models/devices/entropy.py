@@ -42,6 +42,9 @@ class EntropyDevice(DeviceModel):
             self._budget = 0
         return self._budget > 0
 
+    def least(self, queue: int) -> int:
+        return 1
+
     def unfinished(self, queue: int) -> bool:
         return self._budget > 0
 

@@ -180,9 +180,13 @@ class NetDevice(DeviceModel):
         self._stuck = not fits
         return fits
 
-    def unanswered(self, queue: int) -> None:
+    def least(self, queue: int) -> int:
+        return len(self._incoming[0]) + self.header_length
+
+    def unanswered(self, queue: int) -> bool:
         """The frame is lost with the chain that turned out bad."""
         self._incoming.popleft()
+        return True
 
     def discards(self, queue: int) -> bool:
         """Without a link nothing is sent; chains go back, read or not (VNET-29)."""

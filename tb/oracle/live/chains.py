@@ -64,7 +64,7 @@ def offer_chain(queue: PlannedQueue, parts: list[Descriptor], places: list[int],
 
 # --- what broken drivers do
 
-_LENGTHS = (0, 1, 15, 16, 17, 511, 4096, 0x10000, 0x7FFFFFFF, 0xFFFFFFFF)
+_LENGTHS = (1, 15, 16, 17, 511, 4096, 0x10000, 0x7FFFFFFF, 0xFFFFFFFF)
 _ADDRESSES = (0x9FFF8, 0xA0000, 0xF0000, 0x3FFFFF0, 0x4000000, 0x100000000, 0xFFFFFFFFFFFFFFF0)
 
 
@@ -75,6 +75,10 @@ def _bad_next(queue: PlannedQueue, parts: list[Descriptor], places: list[int], a
 
 def _bad_length(queue: PlannedQueue, parts: list[Descriptor], places: list[int], at: int) -> None:
     parts[at] = replace(parts[at], length=queue.plan.choose(_LENGTHS))
+
+
+def _empty(queue: PlannedQueue, parts: list[Descriptor], places: list[int], at: int) -> None:
+    parts[at] = replace(parts[at], length=0)
 
 
 def _bad_address(queue: PlannedQueue, parts: list[Descriptor], places: list[int], at: int) -> None:
@@ -100,6 +104,7 @@ _Mistake = Callable[[PlannedQueue, list[Descriptor], list[int], int], None]
 MISTAKES: tuple[_Mistake, ...] = (
     _bad_next,
     _bad_length,
+    _empty,
     _bad_address,
     _bad_direction,
     _bad_flags,
@@ -107,16 +112,19 @@ MISTAKES: tuple[_Mistake, ...] = (
 )
 
 
-def offer_broken(queue: PlannedQueue, parts: list[Descriptor], indirect: bool) -> None:
-    """Make ``parts``, linked, available with a mistake in a descriptor, in the table's or in the ring."""
+def offer_broken(queue: PlannedQueue, parts: list[Descriptor], indirect: bool, spare: int = 0) -> None:
+    """Make ``parts``, linked, available with a mistake in a descriptor, in the table's or in the ring.
+
+    The first ``spare`` descriptors have no mistake.
+    """
     plan = queue.plan
     places = list(range(len(parts))) if indirect else queue.indices(len(parts))
     links = [
         replace(part, flags=part.flags | DESC_NEXT, next=following)
         for part, following in zip(parts[:-1], places[1:], strict=True)
     ] + parts[-1:]
-    if links and plan.chance(0.9):
-        plan.choose(MISTAKES)(queue, links, places, plan.number(0, len(links) - 1))
+    if len(links) > spare and plan.chance(0.9):
+        plan.choose(MISTAKES)(queue, links, places, plan.number(spare, len(links) - 1))
     if indirect:
         places = _broken_table(queue, links)
     else:

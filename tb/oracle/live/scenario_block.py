@@ -113,7 +113,7 @@ class _Driver:
         self.plan = plan
         self.queues: list[PlannedQueue] = []
 
-    def start(self) -> None:
+    def start(self, status: int = 7) -> None:
         """Reset, negotiate, set all queues up; sometimes without DRIVER_OK."""
         plan = self.plan
         plan.reset()
@@ -129,7 +129,7 @@ class _Driver:
         for queue in self.queues:
             queue.set_up(plan.some_vector())
         if plan.chance(0.9):
-            plan.io_w(STATUS, 1, 7)
+            plan.io_w(STATUS, 1, status)
         plan.settle()
 
     def requests(self, queue: PlannedQueue, count: int) -> None:
@@ -193,13 +193,31 @@ class _Driver:
         queue.write_chain(parts + more, [0, self.plan.number(1, queue.size - 1)])
         queue.offer(0)
         self._rules(queue)
-        queue.publish(self.plan.choose((1, 2, queue.size - 1, queue.size, queue.size + 1, 0x8000, -2)))
+        far = self.plan.choose((1, 2, queue.size - 1, queue.size, queue.size + 1, 700))
+        queue.publish(-2 if self.plan.chance(0.02) else far)
         queue.notify()
         queue.await_used()
         look_at(self.plan, places)
         self.plan.look()
         queue.notify()
         queue.await_used()
+        self.start()
+
+    def neighbours(self) -> None:
+        """Before DRIVER_OK: a request on one queue, the notification for another."""
+        plan = self.plan
+        self.start(status=3)
+        queue, other = plan.choose(self.queues), plan.choose(self.queues)
+        request = _request(plan, 0, 100, 2)
+        offer_chain(queue, request.parts, queue.indices(len(request.parts)), False)
+        queue.publish()
+        other.notify()
+        queue.await_used()
+        look_at(plan, request.places)
+        plan.look()
+        plan.io_w(STATUS, 1, plan.choose((3, 7)))
+        plan.row("poll", addr=queue.layout.used_index, size=2)
+        plan.look()
         self.start()
 
     def without_bus_master(self, queue: PlannedQueue) -> None:
@@ -260,7 +278,9 @@ def _between(plan: Plan, driver: _Driver) -> None:
         driver.broken(plan.choose(driver.queues))
     elif roll < 0.17:
         driver.jump(plan.choose(driver.queues))
-    elif roll < 0.22:
+    elif roll < 0.19:
+        driver.neighbours()
+    elif roll < 0.23:
         driver.without_bus_master(plan.choose(driver.queues))
     elif roll < 0.30:
         driver.start()

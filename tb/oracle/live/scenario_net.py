@@ -156,16 +156,20 @@ class _Driver:
         """A chain with a mistake on one of the queues; what follows; a reset."""
         plan = self.plan
         queue = plan.choose(self.queues)
+        places: Places = []
+        spare = 0
         if queue.number == RECEIVE:
             parts, places = room(plan, 600, 3)
         elif queue.number == TRANSMIT:
-            parts, places = put(plan, bytes(self.header) + self._frame(), 3), []
+            # QEMU 7.2 aborts on a request shorter than its header: that one stays whole.
+            parts = put(plan, bytes(self.header), 1) + put(plan, self._frame(), 2)
+            spare = 1
         else:
             more, places = room(plan, 1, 1)
             parts = put(plan, b"\0\0\1", 2) + more
         if plan.chance(0.2):
             parts = parts[: plan.number(1, len(parts))]
-        offer_broken(queue, parts, plan.chance(0.3))
+        offer_broken(queue, parts, plan.chance(0.3), spare)
         queue.publish()
         queue.notify()
         plan.settle()
