@@ -116,7 +116,7 @@ async def try_bug(bug: PlantedBug, seed: int, bar: Bar) -> Finding:
 
 
 async def _run_on(run_: Run, bug: PlantedBug, folder: Path, seed: int, bar: Bar) -> Outcome:
-    recipe = Recipe(run_.configuration, rtl=folder, builds=folder / "build")
+    recipe = Recipe(run_.configuration, rtl=folder, builds=folder / "build", optimised=False)
     await build(recipe, jobs=1)
     job = Job(run_, seed, folder / "runs" / run_.name)
     outcome = await simulate(run_, recipe, job.options(), job.folder, bar.show)
