@@ -16,7 +16,7 @@ from tb.models.function import FunctionModel
 from tb.models.memory import Mapping, Memory
 from tb.models.ring import DeviceRing
 from tb.models.service import MediaOperation, Service, scatter
-from tb.models.virtqueue import F_EVENT_IDX, Chain, ChainError
+from tb.models.virtqueue import F_EVENT_IDX, Chain, ChainError, RequestError
 
 
 class Media(Protocol):
@@ -139,6 +139,7 @@ class QueueServer:
                 self._take_all(queue, unfinished)
             except ChainError as error:
                 self.stop(queue, error)
+                quiet = quiet and not isinstance(error, RequestError)  # it stays as it is in mid-drain
             if quiet:
                 ring.set_kicks(True)
             if self.function.broken or ring.stopped or not quiet or ring.empty() or self.function.halted:

@@ -197,15 +197,18 @@ class DeviceRing:
         """Writable bytes of one chain, looked at until ``limit``, and how many of the queue's descriptors."""
         assert self.layout is not None
         walk = walk_chain(self.layout, head, self._survey, indirect_negotiated=self._has(F_INDIRECT_DESC))
-        total = taken = 0
+        total = taken = inside = 0
         try:
             fetch = next(walk)
             while True:
                 raw = self._fetched(fetch)
                 _, length, flags, _ = DESCRIPTOR.unpack(raw)
                 if fetch.kind is FetchKind.DIRECT:
-                    taken += 1
+                    taken, inside = taken + 1, 0
                     self._check_survey(before + taken)
+                else:
+                    inside += 1
+                    _check_table(inside, fetch.entries)
                 is_table = flags & DESC_INDIRECT and fetch.kind is FetchKind.DIRECT and taken == 1
                 if flags & DESC_WRITE and not is_table:
                     total += length
@@ -285,3 +288,8 @@ def _signed(value: int) -> int:
     """The low 16 bits of ``value`` as a signed number."""
     value &= 0xFFFF
     return value - 0x10000 if value & 0x8000 else value
+
+
+def _check_table(descriptors: int, entries: int) -> None:
+    if descriptors > entries:
+        raise ChainError("VRING-DESC-04", f"a chain runs past {entries} descriptors: it is a loop")

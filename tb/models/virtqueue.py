@@ -45,6 +45,10 @@ class ChainError(Exception):
         self.sentence = sentence
 
 
+class RequestError(ChainError):
+    """A well-formed chain that the device stops at: what is in it is not a request."""
+
+
 @dataclass(slots=True, frozen=True)
 class RingLayout:
     """Byte addresses of one legacy queue's parts (VPCI-Q-01, VPCI-Q-05). ``size`` is a power of two."""

@@ -42,6 +42,7 @@ MOST_QUEUES = 1024
 MOST_VECTORS = 128
 MOST_PORTS = 31
 MAC_BYTES = 6
+LONGEST_FRAME = 65507  # the wire is made of UDP datagrams: longer frames are lost
 LARGEST = 1 << 30  # bytes of a disk or of memory that a host command may ask for
 
 _FEATURE_OPTIONS = {"notify_on_empty": 24, "any_layout": 27, "indirect_desc": 28, "event_idx": 29}
@@ -249,7 +250,8 @@ class Machine:
 
     def _send(self, data: bytes) -> None:
         if isinstance(self.device, NetDevice):
-            self.wire.append(data)
+            if len(data) <= LONGEST_FRAME:
+                self.wire.append(data)
         elif self._listening:
             self.terminal += data
 
@@ -302,7 +304,7 @@ class Machine:
             case "system_reset":
                 self.actor.cold_reset()
             case "block_resize" if isinstance(device, BlockDevice):
-                self._resize(device, _argument(command, arguments, "size", int) // SECTOR)
+                self._resize(device, _argument(command, arguments, "size", int))
             case "balloon" if isinstance(device, BalloonDevice):
                 self._set_balloon(device, _argument(command, arguments, "value", int))
             case "set_link" if isinstance(device, NetDevice):
@@ -318,8 +320,11 @@ class Machine:
         if size:
             device.set_target((RAM_BYTES - min(size, RAM_BYTES)) // PAGE)
 
-    def _resize(self, device: BlockDevice, sectors: int) -> None:
-        size = sectors * SECTOR
+    def _resize(self, device: BlockDevice, size: int) -> None:
+        """The image has ``size`` bytes now; its last sector may be in part. A read-only one stays as it is."""
+        if device.read_only:
+            return
+        sectors = -(-size // SECTOR)
         del self.disk[size:]
-        self.disk.extend(bytes(size - len(self.disk)))
+        self.disk.extend(bytes(sectors * SECTOR - len(self.disk)))
         device.resize(sectors)

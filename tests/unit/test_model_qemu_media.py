@@ -7,9 +7,10 @@ from struct import pack, unpack
 
 import pytest
 
+from tb.models.devices.net import NetDevice
 from tb.models.profile import QEMU_7_2, Profile
 from tb.models.virtqueue import ChainError, RingLayout
-from tb.oracle.machine import Machine
+from tb.oracle.machine import LONGEST_FRAME, Machine
 from tb.oracle.trace import Row
 
 BUFFERS = 0x20_0000
@@ -97,6 +98,40 @@ def test_a_frame_is_lost_with_the_chain_that_turns_out_bad() -> None:
     driver.set_up()
     driver.offer(0, 2048)
     assert driver.used(0) == 0
+
+
+def test_a_loop_found_while_counting_room_loses_no_frame() -> None:
+    """VRING-DESC-04: the count stops at the descriptor that is one too many, however long that one is."""
+    driver = Driver(NET)
+    driver.set_up(status=3)
+    driver.actor.io_write(0x04, 4, 1 << 15 | 1 << 28)
+    driver.actor.io_write(0x12, 1, 7)
+    driver.machine.inject_frame(FRAME)
+    ram, layout = driver.machine.ram, driver.layouts[0]
+    ram.write(layout.descriptor(0), pack("<QIHH", BUFFERS, 32, 4, 0))
+    ram.write(BUFFERS, pack("<QIHHQIHH", BUFFERS + 4096, 40, 3, 1, BUFFERS + 8192, 20, 3, 0))
+    ram.write(layout.available_index, pack("<H", 1))
+    driver.actor.io_write(0x10, 2, 0)
+    assert driver.actor.function.broken
+    device = driver.machine.device
+    assert isinstance(device, NetDevice)
+    assert device.waiting_frames == 1
+
+
+@pytest.mark.parametrize(("length", "flags"), [(10, 1), (0, 0)])
+def test_a_refused_frame_leaves_kicks_off_and_a_bad_chain_does_not(length: int, flags: int) -> None:
+    """VRING-KICK-01: QEMU asks for kicks again only where it has looked for a next frame in vain."""
+    driver = Driver(NET)
+    driver.offer(1, length, writable=False)
+    assert driver.actor.function.broken
+    assert driver.machine.ram.read(driver.layouts[1].used_flags, 2) == pack("<H", flags)
+
+
+@pytest.mark.parametrize(("length", "frames"), [(LONGEST_FRAME, 1), (LONGEST_FRAME + 1, 0)])
+def test_a_frame_that_no_datagram_carries_is_given_back_and_lost(length: int, frames: int) -> None:
+    driver = Driver(NET)
+    driver.offer(1, 10 + length, writable=False)
+    assert (driver.used(1), len(driver.machine.wire)) == (1, frames)
 
 
 @pytest.mark.parametrize(("choice", "used"), [("returns_unread", 2), ("serves", 0)])

@@ -20,7 +20,7 @@ from tb.models.devices.base import (
 )
 from tb.models.devices.net_filter import ReceiveFilter
 from tb.models.profile import Profile
-from tb.models.virtqueue import Chain, ChainError
+from tb.models.virtqueue import Chain, ChainError, RequestError
 
 RECEIVE, TRANSMIT, CONTROL = range(3)
 
@@ -138,6 +138,11 @@ class NetDevice(DeviceModel):
         """A frame from the wire; it waits until it finds buffers."""
         self._incoming.append(frame)
 
+    @property
+    def waiting_frames(self) -> int:
+        """Frames from the wire that no buffer has taken yet."""
+        return len(self._incoming)
+
     def _try_again(self) -> None:
         """A sign that there may be room now. A frame that still finds no driver, or no link, is lost."""
         if not self._stuck:
@@ -233,7 +238,7 @@ class NetDevice(DeviceModel):
                 assert isinstance(frame, bytes)
                 yield MediaSend(frame)
             elif self.profile.net_short_frame == "stop":
-                raise ChainError("VNET-11", f"transmit request {chain.head} has no frame after its header")
+                raise RequestError("VNET-11", f"transmit request {chain.head} has no frame after its header")
         return Effects((), 0)
 
     def _command(self, chain: Chain) -> Serve:

@@ -65,6 +65,7 @@ _SERIAL = "virtio-serial-pci,id=vs0,max_ports=4,vectors=4"
 
 KINDS: tuple[Kind, ...] = (
     Kind("net", "net", f"{_NET},vectors=4", _WIRE),
+    Kind("netplain", "net", f"{_NET},vectors=0,event_idx=off,indirect_desc=off", _WIRE),
     Kind("blk", "block", f"{_BLOCK},num-queues=1,vectors=3", _DISK),
     Kind("blk4q", "block", f"{_BLOCK},num-queues=4,vectors=6", _DISK),
     Kind("blkro", "block", f"{_BLOCK},num-queues=1,vectors=3", _READ_ONLY_DISK),

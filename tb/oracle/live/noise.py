@@ -23,8 +23,9 @@ _STATUSES = (0, 1, 3, 3, 3, 4, 7, 7, 7, 11, 15, 0x40, 0x80, 0x87, 0xFF)
 
 
 def _read_config(plan: Plan) -> None:
+    """Mostly aligned; else what does not fit into its DW is not there."""
     size = plan.choose(_SIZES)
-    plan.cfg_r(plan.number(0, 256 // size - 1) * size, size)
+    plan.cfg_r(plan.number(0, 255) & -plan.choose((size, size, 1)), size)
 
 
 def _write_config(plan: Plan) -> None:
@@ -32,7 +33,7 @@ def _write_config(plan: Plan) -> None:
     offset = plan.choose((0, 4, 6, 8, 0xC, 0x2C, 0x34, 0x3C, 0x40, 0x44, 0x48, 0x4C, plan.number(0x4C, 0xFC)))
     if 4 <= offset < 8 and plan.chance(0.5):
         return
-    offset = offset // size * size
+    offset &= -plan.choose((size, size, size, 1))
     plan.cfg_w(offset, size, plan.rng.getrandbits(8 * size))
     plan.cfg_r(offset & ~3)
 
@@ -119,6 +120,7 @@ def _msix_table(plan: Plan) -> None:
     place, value = plan.choose(
         (
             (0, MESSAGES + 4 * plan.number(0, 7)),
+            (0, _message_or_any(plan) & 0xFFFFFFFF),
             (4, 0),
             (8, plan.rng.getrandbits(32)),
             (12, 0),
@@ -134,16 +136,21 @@ def _msix_table(plan: Plan) -> None:
 def _mem_odd(plan: Plan) -> None:
     size = plan.choose((1, 2, 4, 8))
     offset = plan.choose((plan.number(0, 16 * plan.shape.vectors + 16), 0x800, 0x804, 0x808, 0xFF8))
-    if plan.chance(0.5) or (size == 4 and not offset & 3) or size == 8:
+    if plan.chance(0.5):
         plan.mem_r(offset, size)
     else:
-        plan.mem_w(offset, size, plan.rng.getrandbits(8 * size))
+        plan.mem_w(offset, size, _message_or_any(plan) & (1 << 8 * size) - 1)
+
+
+def _message_or_any(plan: Plan) -> int:
+    """An address that is looked at, aligned or not, or anything at all."""
+    return plan.choose((MESSAGES + plan.number(0, 28), MESSAGES, plan.rng.getrandbits(64)))
 
 
 def _media(plan: Plan) -> None:
     match plan.kind.role:
-        case "block" if plan.kind.name != "blkro":
-            plan.host("block_resize", device="d0", size=512 * plan.choose((2048, 1024, 4096)))
+        case "block":
+            plan.host("block_resize", device="d0", size=plan.choose((1 << 20, 1 << 19, 1 << 21, 1000000, 1)))
         case "net":
             plan.host("set_link", name="n0", up=plan.chance(0.5))
         case "balloon":
