@@ -203,6 +203,9 @@ class Profile:
     block_scsi: Literal["unsupported", "refused_with_errors"] = _choice(
         "VBLK-19", "SCSI commands: unknown type, or refused with errors = 255 in their own header"
     )
+    block_unoffered: Literal["refused", "served"] = _choice(
+        "VBLK-15", "DISCARD, WRITE_ZEROES and a written cache mode without their feature bits being offered"
+    )
     block_used_length: Literal["written_prefix", "whole_buffer"] = _choice(
         "VRING-US-04", "used length of a block request: bytes really written first, or all writable ones"
     )

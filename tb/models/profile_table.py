@@ -40,8 +40,8 @@ Any other value of a choice of `QEMU_7_2` gives differences in the recordings, b
 recording tells apart: `reset_fence`, `msix_pending_without_bus_master`, `chain_limit_counts`,
 `indirect_after_direct`, `nested_indirect`, `used_flags`, `avail_event`, `net_short_frame`; and, found by live
 fuzzing, `early_notify_kicks`, `interrupts_after_drain`, `interrupts_anyway`, `block_seg_max`,
-`net_header_follows`, `net_without_link`, `net_early_frame`, `console_looks_ahead`, `stopped_supply`,
-`survey_limit`.
+`block_unoffered`, `net_header_follows`, `net_without_link`, `net_early_frame`, `console_looks_ahead`,
+`stopped_supply`, `survey_limit`.
 
 ## What live fuzzing does about it
 `make oracle LIVE=1` compares every answer. Where QEMU's own depends on time or on chance, the traffic is made
@@ -52,7 +52,8 @@ such that it does not, and nothing is left out of the comparison in silence:
 - *The order* in which the requests of a batch complete: used elements are compared as a set; no two requests
   of a batch share sectors; the elements are cleared before, as old ones came in such an order too.
 - *Random bytes*: the entropy device reads `/dev/zero` there.
-- *A transmit request shorter than its header* makes QEMU abort (an assertion, a bug): none is sent.
+- *A transmit request, or a receive buffer, shorter than its header* makes QEMU abort (an assertion, a bug):
+  there is none.
 - *The errors of a SCSI command* are written as four bytes even where their buffer is shorter, past its end (a
   bug): in the traffic they have a buffer to themselves that is long enough, or share one.
 """

@@ -36,6 +36,8 @@ def report(result: Result, name: str) -> None:
         say("  " + sentence(difference))
     if count > SHOWN:
         say(f"  and {count - SHOWN} more")
+    for option in result.unmodelled:
+        say(f"  note: the device option {option} has no model and was left out")
     for command in dict.fromkeys(result.skipped):
         say(f"  note: the host command {command} has no model and was left out")
 

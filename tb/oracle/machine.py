@@ -6,14 +6,12 @@ A trace's header holds the options the device was started with; ``Machine`` buil
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from struct import Struct
 from typing import Any
 
 from tb.models.actor import Actor, MediaOperation
 from tb.models.devices.balloon import BalloonDevice
 from tb.models.devices.base import (
-    DeviceModel,
     MediaFlush,
     MediaRead,
     MediaRelease,
@@ -24,28 +22,21 @@ from tb.models.devices.base import (
 )
 from tb.models.devices.block import SECTOR, BlockDevice
 from tb.models.devices.console import ConsoleDevice, Port
-from tb.models.devices.entropy import EntropyDevice
 from tb.models.devices.net import NetDevice
 from tb.models.function import FunctionModel
 from tb.models.memory import Ram
 from tb.models.profile import Profile
 from tb.models.virtqueue import Chain, ChainError, Segment
-from tb.oracle.trace import Row, TraceError
+from tb.oracle.devices import DISK_SECTORS, build_device
+from tb.oracle.trace import Row
 
 RAM_BYTES = 64 << 20
 # (first address, end) of what the recorded machine has there: no video card, so RAM goes on up to its ROMs
 _RAM = ((0, 0xC0000), (0xE0000, 0xF0000), (0x100000, RAM_BYTES))
 _ROM = ((0xC0000, 0xE0000), (0xF0000, 0x100000))
 PAGE = 4096
-DISK_SECTORS = 2048
-MOST_QUEUES = 1024
-MOST_VECTORS = 128
-MOST_PORTS = 31
-MAC_BYTES = 6
 LONGEST_FRAME = 65507  # the wire is made of UDP datagrams: longer frames are lost
 LARGEST = 1 << 30  # bytes of a disk or of memory that a host command may ask for
-
-_FEATURE_OPTIONS = {"notify_on_empty": 24, "any_layout": 27, "indirect_desc": 28, "event_idx": 29}
 
 
 class BounceBuffer:
@@ -101,9 +92,6 @@ def _argument(command: str, arguments: Row, name: str, kind: type) -> Any:
     return value
 
 
-Options = dict[str, str]
-
-
 def _disk() -> bytes:
     """Sector n is filled with n as 32-bit little-endian words."""
     word = Struct("<I").pack
@@ -111,99 +99,6 @@ def _disk() -> bytes:
 
 
 DISK = _disk()
-
-
-def _number(options: Options, name: str, default: int, most: int) -> int:
-    """An option that is a number from 0 to ``most``. Raises ``TraceError``."""
-    text = options.get(name, str(default))
-    if not text.isdecimal() or int(text) > most:
-        raise TraceError(
-            1, f"the header's device_args: {name} must be a number from 0 to {most}, not {text!r}"
-        )
-    return int(text)
-
-
-def _vectors(options: Options, default: int) -> int:
-    return _number(options, "vectors", default, MOST_VECTORS)
-
-
-def _block(profile: Profile, options: Options, kind: str) -> DeviceModel:
-    queues = _number(options, "num-queues", 1, MOST_QUEUES)
-    return BlockDevice(
-        profile,
-        capacity=DISK_SECTORS,
-        serial=options.get("serial", "").encode(),
-        read_only=kind.endswith("ro"),
-        queues=queues,
-        queue_size=_number(options, "queue-size", 256, MOST_QUEUES),
-        vectors=_vectors(options, queues + 1),
-    )
-
-
-def _net(profile: Profile, options: Options, kind: str) -> DeviceModel:
-    text = options.get("mac", "52:54:00:12:34:56")
-    try:
-        mac = bytes.fromhex(text.replace(":", ""))
-    except ValueError:
-        mac = b""
-    if len(mac) != MAC_BYTES:
-        raise TraceError(1, f"the header's device_args: mac must be six bytes, not {text!r}")
-    return NetDevice(profile, mac=mac, vectors=_vectors(options, 4))
-
-
-def _console(profile: Profile, options: Options, kind: str) -> DeviceModel:
-    ports = _number(options, "max_ports", MOST_PORTS, MOST_PORTS)
-    return ConsoleDevice(profile, max_ports=ports, vectors=_vectors(options, ports + 1))
-
-
-def _balloon(profile: Profile, options: Options, kind: str) -> DeviceModel:
-    return BalloonDevice(profile, vectors=_vectors(options, 0))
-
-
-def _entropy(profile: Profile, options: Options, kind: str) -> DeviceModel:
-    return EntropyDevice(profile, vectors=_vectors(options, 2))
-
-
-_BUILDERS: dict[str, Callable[[Profile, Options, str], DeviceModel]] = {
-    "virtio-blk-pci": _block,
-    "virtio-net-pci": _net,
-    "virtio-serial-pci": _console,
-    "virtio-balloon-pci": _balloon,
-    "virtio-rng-pci": _entropy,
-}
-
-
-def _options(text: str) -> tuple[str, Options]:
-    """Driver name and options of a ``-device`` argument; the last of a repeated option counts."""
-    driver, *rest = text.split(",")
-    return driver, dict(part.partition("=")[::2] for part in rest if part)
-
-
-def build_device(profile: Profile, header: Row) -> DeviceModel:
-    """The device a trace's header describes. Raises ``TraceError`` for one that is not modelled."""
-    driver, options = _options(header["device_args"])
-    builder = _BUILDERS.get(driver)
-    if builder is None:
-        raise TraceError(1, f"the header's device_args names the device {driver!r}, which is not modelled")
-    device = builder(profile, options, header["device"])
-    for name, bit in _FEATURE_OPTIONS.items():
-        if options.get(name) in ("off", "false", "no"):
-            device.host_features &= ~(1 << bit)
-    if isinstance(device, ConsoleDevice):
-        arguments = header.get("post_args", [])
-        if not isinstance(arguments, list) or not all(isinstance(each, str) for each in arguments):
-            raise TraceError(1, "the header's post_args must be a list of texts")
-        _add_ports(device, arguments)
-    return device
-
-
-def _add_ports(device: ConsoleDevice, arguments: list[str]) -> None:
-    for argument in arguments:
-        driver, options = _options(argument)
-        if driver in ("virtserialport", "virtconsole"):
-            number = _number(options, "nr", len(device.ports), device.max_ports - 1)
-            console = driver == "virtconsole"  # QEMU holds its own end of those open, whoever listens
-            device.add_port(Port(number, options.get("name", ""), console, host_connected=console))
 
 
 def recorded_ram() -> Ram:
@@ -321,7 +216,7 @@ class Machine:
             device.set_target((RAM_BYTES - min(size, RAM_BYTES)) // PAGE)
 
     def _resize(self, device: BlockDevice, size: int) -> None:
-        """The image has ``size`` bytes now; its last sector may be in part. A read-only one stays as it is."""
+        """The image has ``size`` bytes now, the last sector maybe in part. A read-only one stays as it is."""
         if device.read_only:
             return
         sectors = -(-size // SECTOR)

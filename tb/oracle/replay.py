@@ -15,6 +15,7 @@ from tb.models.access import ONES
 from tb.models.config_space import BAR0, BAR1, BAR1_SIZE, COMMAND_IO, COMMAND_MEMORY
 from tb.models.profile import Profile
 from tb.oracle.decode import Place, describe
+from tb.oracle.devices import unmodelled
 from tb.oracle.machine import HostCommandError, Machine
 from tb.oracle.trace import Row, TraceError, load
 
@@ -51,12 +52,16 @@ class Difference:
 
 @dataclass(slots=True)
 class Result:
-    """What replaying one trace gave. ``skipped``: host commands that have no model."""
+    """What replaying one trace gave.
+
+    ``skipped``: host commands that have no model; ``unmodelled``: options of the device that have none.
+    """
 
     path: Path
     observations: int = 0
     differences: list[Difference] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    unmodelled: list[str] = field(default_factory=list)
     stops: list[str] = field(default_factory=list)
     fault: str = ""
 
@@ -237,6 +242,7 @@ def replay(path: Path, profile: Profile) -> Result:
     result = Result(path)
     try:
         header, rows = load(path)
+        result.unmodelled = unmodelled(header)
         Replay(profile, header, result).run(rows)
     except TraceError as error:
         result.fault = str(error)

@@ -19,7 +19,8 @@ from tb.models.devices.block import BlockDevice
 from tb.models.profile import QEMU_7_2
 from tb.oracle.__main__ import RECORDED
 from tb.oracle.comparison import Comparison
-from tb.oracle.machine import DISK, build_device
+from tb.oracle.devices import build_device
+from tb.oracle.machine import DISK
 from tb.oracle.natural import NaturalTrace, natural_part
 from tb.oracle.trace import find, load
 from tb.sequences.recorded import DISK_SECTORS, RecordedGuest, RecordedMemory

@@ -62,7 +62,7 @@ def test_all_five_types_are_driven() -> None:
 
 def test_a_device_is_named_by_itself_or_by_its_type() -> None:
     assert [kind.name for kind in kinds("blkro")] == ["blkro"]
-    assert {kind.name for kind in kinds("block")} == {"blk", "blk4q", "blkro", "blksmall"}
+    assert {kind.name for kind in kinds("block")} == {"blk", "blk4q", "blkro", "blksmall", "blkbare"}
     assert kinds("floppy") == ()
 
 
@@ -101,7 +101,7 @@ def test_another_choice_is_found_within_a_few_seeds(
     device: str, scenario: str, change: dict[str, Any]
 ) -> None:
     opener = opener_of(replace(QEMU_7_2, **change))
-    (kind,) = kinds(device)
+    kind = next(kind for kind in KINDS if kind.name == device)
     found = (
         fight(opener, QEMU_7_2, kind, Bout(kind, scenario, seed).rows(QEMU_7_2), most=1).differences
         for seed in range(1, 25)

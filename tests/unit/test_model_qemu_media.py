@@ -118,6 +118,20 @@ def test_a_loop_found_while_counting_room_loses_no_frame() -> None:
     assert device.waiting_frames == 1
 
 
+@pytest.mark.parametrize(("features", "delivered"), [(None, 1), (2, 1), (1 << 19, 0)])
+def test_tagged_frames_pass_until_vlan_filtering_is_negotiated(features: int | None, delivered: int) -> None:
+    """VNET-21: also where no features were written since reset."""
+    driver = Driver(NET)
+    device = driver.machine.device
+    assert isinstance(device, NetDevice)
+    driver.actor.io_write(0x12, 1, 0)
+    if features is not None:
+        driver.actor.io_write(0x04, 4, features)
+    device.filter.modes = 0
+    tagged = FRAME[:12] + bytes.fromhex("81000005") + FRAME[12:]
+    assert device.filter.passes(tagged, FRAME[:6]) == bool(delivered)
+
+
 @pytest.mark.parametrize(("length", "flags"), [(10, 1), (0, 0)])
 def test_a_refused_frame_leaves_kicks_off_and_a_bad_chain_does_not(length: int, flags: int) -> None:
     """VRING-KICK-01: QEMU asks for kicks again only where it has looked for a next frame in vain."""

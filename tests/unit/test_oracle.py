@@ -11,6 +11,7 @@ import pytest
 
 from tb.models.profile import QEMU_7_2
 from tb.oracle.__main__ import RECORDED, main
+from tb.oracle.devices import build_device
 from tb.oracle.replay import replay
 from tb.oracle.trace import TraceError, find, load
 
@@ -43,6 +44,36 @@ def test_model_answers_as_recorded(path: Path) -> None:
 
 def test_recordings_are_all_there() -> None:
     assert len(TRACES) == 161
+
+
+@pytest.mark.parametrize(
+    ("driver", "options", "features", "length"),
+    [
+        ("virtio-blk-pci", "discard=off", 1 << 13, 57),
+        ("virtio-blk-pci", "write-zeroes=off", 1 << 14, 48),
+        ("virtio-blk-pci", "discard=off,write-zeroes=off,config-wce=off", 0x6800, 36),
+        ("virtio-net-pci", "status=off,ctrl_vq=off", 1 << 16 | 1 << 17, 6),
+        ("virtio-serial-pci", "max_ports=1,emergency-write=off", 6, 8),
+        ("virtio-balloon-pci", "page-poison=off,event_idx=off", 1 << 4 | 1 << 29, 8),
+    ],
+)
+def test_device_is_built_as_its_options_say(driver: str, options: str, features: int, length: int) -> None:
+    """VPCI-STAT-16: an option that is off is not offered, and the configuration ends before its fields."""
+    whole = build_device(QEMU_7_2, HEADER | {"device_args": driver})
+    device = build_device(QEMU_7_2, HEADER | {"device_args": f"{driver},{options}"})
+    assert whole.host_features & ~device.host_features == features
+    assert device.config_length == length
+    assert len(device.queue_sizes) == len(whole.queue_sizes) or driver == "virtio-serial-pci"
+
+
+def test_options_without_a_model_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    header = HEADER | {"device_args": "virtio-blk-pci,drive=d0,queue-size=64,logical_block_size=4096"}
+    trace(tmp_path, VENDOR, header=header)
+    assert main([str(tmp_path)]) == 0
+    assert (
+        "note: the device option logical_block_size=4096 has no model and was left out"
+        in capsys.readouterr().out
+    )
 
 
 def test_last_line_counts_files_observations_and_differences(

@@ -118,8 +118,11 @@ class BlockDevice(DeviceModel):
         )
 
     def take_config(self, content: bytes) -> None:
-        if self.host_features >> F_CONFIG_WCE & 1 and len(content) > _WRITEBACK:
+        if self._serves(F_CONFIG_WCE) and len(content) > _WRITEBACK:
             self.writeback = content[_WRITEBACK] != 0
+
+    def _serves(self, feature: int) -> bool:
+        return bool(self.host_features >> feature & 1) or self.profile.block_unoffered == "served"
 
     def status_written(self, status: int) -> None:
         """DRIVER_OK without CONFIG_WCE settles the cache mode by FLUSH (VBLK-05)."""
@@ -155,7 +158,7 @@ class BlockDevice(DeviceModel):
                 status, data = _status(result), b""
             case 8:
                 status, data = STATUS_OK, self._id()[: chain.writable_length - 1]
-            case 10 | 12 if self.host_features >> (F_DISCARD if kind & ~1 == 10 else F_WRITE_ZEROES) & 1:
+            case 10 | 12 if self._serves(F_DISCARD if kind & ~1 == 10 else F_WRITE_ZEROES):
                 status, data = yield from self._range(kind, chain)
             case 2 if self.profile.block_scsi == "refused_with_errors":
                 status, data, writes = *_scsi_status(chain), _scsi_errors(chain)

@@ -64,11 +64,13 @@ class NetDevice(DeviceModel):
         *,
         mac: bytes,
         queue_size: int = 256,
+        receive_queue_size: int | None = None,
         control_queue_size: int = 64,
         vectors: int = 3,
     ) -> None:
         has_control = profile.net_features >> F_CTRL_VQ & 1
-        self.queue_sizes = (queue_size, queue_size) + (control_queue_size,) * has_control
+        receive_size = queue_size if receive_queue_size is None else receive_queue_size
+        self.queue_sizes = (receive_size, queue_size) + (control_queue_size,) * has_control
         self.vectors = vectors
         self.host_features = profile.ring_features | profile.net_features
         self.config_length = profile.net_config_length

@@ -14,6 +14,7 @@ VLAN_ADD, VLAN_DELETE = range(2)
 
 TABLE_ENTRIES = 64
 VLANS = 4096
+ALL_VLANS = (1 << VLANS) - 1
 
 _MAC = 6
 _BROADCAST = b"\xff" * _MAC
@@ -24,8 +25,6 @@ class ReceiveFilter:
     """Filter state. Starts promiscuous; the tables start empty."""
 
     def __init__(self) -> None:
-        self.vlans = 0
-        self._filters_vlans = False
         self.reset()
 
     def copy(self) -> ReceiveFilter:
@@ -33,15 +32,15 @@ class ReceiveFilter:
         return copy(self)
 
     def reset(self) -> None:
-        """Let everything through."""
+        """Let everything through; there is no VLAN filtering until it is negotiated (VNET-21)."""
         self.modes = 1 << RX_PROMISC
         self.unicast: frozenset[bytes] | None = frozenset()  # None: more than the table holds
         self.multicast: frozenset[bytes] | None = frozenset()
-        self.vlans = 0
+        self.set_vlan_filtering(False)
 
     def set_vlan_filtering(self, on: bool) -> None:
-        """VLAN filtering was negotiated, or not: then all tagged frames pass (VNET-21)."""
-        self.vlans = 0 if on else (1 << VLANS) - 1
+        """VLAN filtering was negotiated: no tagged frame passes yet; or not: all do (VNET-21)."""
+        self.vlans = 0 if on else ALL_VLANS
 
     def _is(self, mode: int) -> bool:
         return bool(self.modes >> mode & 1)

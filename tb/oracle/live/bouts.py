@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 from tb.models.profile import Profile
+from tb.oracle.devices import build_device
 from tb.oracle.live.kinds import KINDS, Kind, Role
 from tb.oracle.live.plan import Plan, Shape
 from tb.oracle.live.scenario_block import block
@@ -14,7 +15,6 @@ from tb.oracle.live.scenario_console import console
 from tb.oracle.live.scenario_memory import balloon, entropy
 from tb.oracle.live.scenario_net import net
 from tb.oracle.live.scenario_registers import registers
-from tb.oracle.machine import build_device
 from tb.oracle.trace import Row
 
 _TRAFFIC: dict[Role, Callable[[Plan], None]] = {

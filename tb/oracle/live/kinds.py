@@ -66,10 +66,12 @@ _SERIAL = "virtio-serial-pci,id=vs0,max_ports=4,vectors=4"
 KINDS: tuple[Kind, ...] = (
     Kind("net", "net", f"{_NET},vectors=4", _WIRE),
     Kind("netplain", "net", f"{_NET},vectors=0,event_idx=off,indirect_desc=off", _WIRE),
+    Kind("netbare", "net", f"{_NET},vectors=3,mrg_rxbuf=off,status=off,rx_queue_size=512", _WIRE),
     Kind("blk", "block", f"{_BLOCK},num-queues=1,vectors=3", _DISK),
     Kind("blk4q", "block", f"{_BLOCK},num-queues=4,vectors=6", _DISK),
     Kind("blkro", "block", f"{_BLOCK},num-queues=1,vectors=3", _READ_ONLY_DISK),
     Kind("blksmall", "block", f"{_BLOCK},num-queues=2,queue-size=16,vectors=0", _DISK),
+    Kind("blkbare", "block", f"{_BLOCK},vectors=1,config-wce=off,discard=off,write-zeroes=off", _DISK),
     Kind("serial", "console", _SERIAL, _TERMINAL, _port("virtserialport", "name=org.test.p1,nr=1")),
     Kind("console", "console", _SERIAL, _TERMINAL, _port("virtconsole", "nr=0")),
     Kind("balloon", "balloon", "virtio-balloon-pci"),
