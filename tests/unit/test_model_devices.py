@@ -212,6 +212,7 @@ def test_mac_in_config_is_the_drivers_until_reset() -> None:
 def test_filter_by_mode_table_and_vlan() -> None:
     """VNET-18, VNET-19, VNET-20, VNET-21."""
     filter_ = ReceiveFilter()
+    filter_.set_vlan_filtering(True)
     other, group, broadcast = b"\x02" * 6 + bytes(8), b"\x01" * 6 + bytes(8), FRAME
     assert all(filter_.passes(frame, MAC) for frame in (other, group, broadcast))
     assert filter_.execute(0, 0, b"\0")
