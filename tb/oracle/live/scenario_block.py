@@ -61,7 +61,7 @@ def _request(plan: Plan, first: int, sectors: int, pieces: int) -> _Request:
     count = plan.number(0 if plan.chance(0.1) else 1, min(sectors, 8))
     sector = first + plan.number(0, sectors - count)
     length = count * SECTOR
-    if plan.chance(0.06):
+    if not first and plan.chance(0.2):  # one of a batch at most: two of them may overlap
         sector = plan.choose((2048, 2047, 4096, 1 << 32, (1 << 64) - 1, (1 << 55) + 1))
         length = max(length, 2 * SECTOR)
     if plan.chance(0.05):
