@@ -58,6 +58,7 @@ class PlannedQueue:
         self.offered = 0
         self.looked = 0
         self._descriptor = plan.number(0, self.size - 1)
+        self._written: set[int] = set()  # descriptors of chains that are not published yet
 
     def set_up(self, vector: int | None = None) -> None:
         """Clear its memory, give it its address and its vector."""
@@ -78,12 +79,14 @@ class PlannedQueue:
         return self._descriptor
 
     def indices(self, count: int) -> list[int]:
-        """``count`` different descriptors."""
+        """``count`` different descriptors, of which no chain that waits to be published has one."""
+        assert len(self._written) + count <= self.size
         taken: list[int] = []
         while len(taken) < count:
             index = self._take()
-            while index in taken:
+            while index in self._written:
                 index = (index + 1) % self.size
+            self._written.add(index)
             taken.append(index)
         return taken
 
@@ -118,6 +121,7 @@ class PlannedQueue:
         for place in self._awaited():
             self.plan.ram_fill(place, 8, 0)
         self.plan.ram_w(self.layout.available_index, _U16.pack(self.offered + ahead & 0xFFFF))
+        self._written.clear()
 
     def notify(self) -> None:
         self.plan.io_w(QUEUE_NOTIFY, 2, self.number)

@@ -24,6 +24,7 @@ from tb.oracle.live.queue import Descriptor, PlannedQueue, readable
 
 _HEADER = Struct("<IIQ")
 _RANGE = Struct("<QII")
+_ROOMY = 64  # entries of a queue that has room for a few chains of any shape
 _SECTORS = 1024  # traffic stays inside the smallest size that the disk is given
 _TYPES = (
     (0, 8),
@@ -163,7 +164,7 @@ class _Driver:
     def broken(self, queue: PlannedQueue) -> None:
         """A request with a mistake, among good ones; what follows it; then a reset."""
         plan = self.plan
-        count = plan.choose((0, 0, 1, 3))
+        count = plan.choose((0, 0, 1, 3)) if queue.size > _ROOMY else 0
         before = [_request(plan, 100 * each, 100, 2) for each in range(count)]
         bad = _request(plan, 500, 100, 3)
         free = queue.indices(sum(len(each.parts) for each in before))
