@@ -40,7 +40,7 @@ clean:
 #> make oracle    the golden model against recordings of QEMU
 #>                  TRACES=folder PROFILE=name|file; against a running QEMU: LIVE=1 SEEDS=n SEED=first DEVICE=
 #> make guest     a real guest boots from the RTL
-#>                  GUEST=linux|seabios INTR=function|qemu|intx TARGET=rtl|model SEED= WAVES=1 COMPARE=0
+#>                  GUEST=linux|seabios|uefi INTR=function|qemu|intx TARGET=rtl|model SEED= WAVES=1 COMPARE=0
 #>                  KERNEL=trixie|trixie-backports|bookworm MACHINE=pc|q35 SMP=n BUG=
 #> make bugs      plants faults into copies of the RTL and sees each one caught
 #>                  BUG= JOBS= SEED=

@@ -23,9 +23,9 @@ from tb.guest_vm.errors import GuestVmError
 from tb.guest_vm.kernel import Kernel, only, pick_kernel
 from tb.guest_vm.say import say
 
-FORMAT = 2
+FORMAT = 3
 """Counts up when the folder's content changes in kind: an older folder is made anew."""
-TOOL_PACKAGES = ("qemu-system-x86", "seabios", "e2fsprogs")
+TOOL_PACKAGES = ("qemu-system-x86", "seabios", "ovmf", "e2fsprogs", "mtools")
 KERNEL_PACKAGE = "linux-image-cloud-amd64"
 KERNELS = (RELEASE, BACKPORTS, "bookworm")
 """Suites of Debian whose kernel can be the guest's, the first by default: other suites, other versions."""
@@ -78,6 +78,12 @@ class Provision:
     def firmware(self) -> list[Path]:
         """Folders with the BIOS and the option ROMs."""
         return [self.folder / "tools" / "usr/share" / name for name in ("seabios", "qemu")]
+
+    @property
+    def uefi(self) -> tuple[Path, Path]:
+        """UEFI firmware: its code, and its variables as they are at first."""
+        folder = self.folder / "tools" / "usr/share/OVMF"
+        return folder / "OVMF_CODE_4M.fd", folder / "OVMF_VARS_4M.fd"
 
     @property
     def _manifest(self) -> Path:

@@ -16,10 +16,11 @@ _KERNEL_ARGUMENTS = "console=ttyS0 panic=-1 rcupdate.rcu_cpu_stall_suppress=1 no
 
 @dataclass(slots=True, frozen=True)
 class Guest:
-    """What boots: a kernel with an initial file system, or (both None) the BIOS from the disk."""
+    """What boots: a kernel with an initial file system, UEFI firmware (code, variables), or else the BIOS."""
 
     kernel: Path | None = None
     initramfs: Path | None = None
+    flash: tuple[Path, Path] | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -74,4 +75,8 @@ def command(provision: Provision, guest: Guest, device: list[str], machine: Mach
         arguments.append(f"{_KERNEL_ARGUMENTS} {machine.arguments}".strip())
     if guest.initramfs is not None:
         arguments += ["-initrd", str(guest.initramfs)]
+    if guest.flash is not None:
+        code, variables = guest.flash
+        arguments += ["-drive", f"if=pflash,format=raw,readonly=on,file={code}"]
+        arguments += ["-drive", f"if=pflash,format=raw,file={variables}"]
     return provision.tool("qemu-system-x86_64", *arguments, *device)

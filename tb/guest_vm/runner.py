@@ -22,11 +22,12 @@ from tb.guest_vm.say import say
 from tb.guest_vm.seabios_guest import SeabiosGuest
 from tb.guest_vm.server_options import ServerOptions, ServerResults
 from tb.guest_vm.supervisor import GuestRun, Limits, run_guest
+from tb.guest_vm.uefi_guest import UefiGuest
 from tb.vfio_user.interrupts import InterruptMode
 from tb.vfio_user.server import PATH_LIMIT
 
 ROOT = Path(__file__).resolve().parents[2]
-GUESTS: dict[str, type[GuestKind]] = {"linux": LinuxGuest, "seabios": SeabiosGuest}
+GUESTS: dict[str, type[GuestKind]] = {"linux": LinuxGuest, "seabios": SeabiosGuest, "uefi": UefiGuest}
 ServerMaker = Callable[[ServerOptions, Path], Program]
 """Makes the program that offers the function, of its options (to be put into its environment) and folder."""
 
@@ -156,7 +157,7 @@ def _troubles(ran: GuestRun, results: ServerResults | None, guest: GuestKind, re
 
 
 def _interrupts_as_asked(results: ServerResults, request: Request) -> bool:
-    """The BIOS polls; Linux must have got interrupts of the asked kind and no other."""
+    """Firmware polls; Linux must have got interrupts of the asked kind and no other."""
     if request.guest != "linux":
         return True
     kinds = {

@@ -18,6 +18,7 @@ from tb.guest_vm.file_disk import FileDisk
 from tb.guest_vm.initramfs import Entry, pack
 from tb.guest_vm.linux_script import linux_script, read_log
 from tb.guest_vm.register_names import register_name
+from tb.guest_vm.uefi_guest import uefi_script
 from tb.vfio_user.protocol import Region
 
 
@@ -39,6 +40,19 @@ def test_the_partition_table_names_both_partitions_in_sectors() -> None:
         (plan.file_system_at // 512, plan.file_system_size // 512),
         (plan.raw_at // 512, plan.raw_size // 512),
     ]
+
+
+def test_the_firmware_s_script_copies_there_and_back_and_tells_of_each_failure() -> None:
+    script = uefi_script(["A.BIN", "B.BIN"]).split("\r\n")
+    assert script[1] == "echo VPCI step start 0"
+    assert [line for line in script if line.startswith("cp")] == [
+        "cp -q A.BIN COPIED\\A.BIN",
+        "cp -q COPIED\\A.BIN A.BIN",
+        "cp -q B.BIN COPIED\\B.BIN",
+        "cp -q COPIED\\B.BIN B.BIN",
+    ]
+    assert sum("VPCI failed" in line for line in script) == 8
+    assert script[-3:] == ["echo VPCI done", "reset -s", ""]
 
 
 @pytest.fixture
