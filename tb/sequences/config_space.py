@@ -211,19 +211,6 @@ async def vary_the_requester(scene: Scene) -> None:
         await scene.send(tlp)
 
 
-async def read_bar1_in_any_length(scene: Scene) -> None:
-    """Memory reads of BAR1 of several lengths and starts, aligned and not, as far as the PBA."""
-    await scene.enumerate()
-    base = scene.function.bases[1]
-    for start in (0, 1, 2, 3, 4, 12, 0x7F8, 0x800, 0xFF8):
-        for length in (1, 2, 3, 4, 5, 8, 16, 32, 64):
-            if start + length <= scene.function.bars[1].size:
-                await scene.send(memory_read(base + start, length))
-    zero_length = memory_read(base, 4)
-    zero_length.first_be = 0
-    await scene.send(zero_length)
-
-
 async def toggle_interrupt_disable(scene: Scene) -> None:
     """Bit 10 alone changes when it is toggled, whatever the others are (PCI-CFG-08)."""
     await scene.enumerate()

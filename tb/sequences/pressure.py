@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tb.pcie.tlp import Tlp, TlpType, memory_read
-from tb.sequences import config_space, msix_table, registers
+from tb.sequences import bursts, config_space, msix_table, registers
 from tb.sequences.scene import ALL_BYTES, Pace, Scene, Space
 
 WRITABLE_CONFIG = (0x0C, 0x3C)
@@ -19,7 +19,8 @@ async def sweep_under_pressure(scene: Scene) -> None:
         await registers.walk_feature_bits(scene)
         await msix_table.fill_table(scene)
         await config_space.read_everything(scene)
-        await config_space.read_bar1_in_any_length(scene)
+        await bursts.read_bar1(scene)
+        await bursts.write_bar1(scene, rounds=20)
     await scene.host.pace(Pace.FAST)
 
 

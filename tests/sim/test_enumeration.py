@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyuvm
 
-from tb.sequences import config_space
+from tb.sequences import bursts, config_space
 from tb.sequences.scene import Scene
 from tests.sim.scenario import ScenarioTest
 
@@ -35,4 +35,13 @@ class Decoding(ScenarioTest):
         await config_space.refuse_foreign_requests(scene)
         await config_space.poison_requests(scene)
         await config_space.vary_the_requester(scene)
-        await config_space.read_bar1_in_any_length(scene)
+
+
+@pyuvm.test()
+class Bursts(ScenarioTest):
+    """Packets of many DWs: the MSI-X table read and written in pieces, long packets that are dropped."""
+
+    async def play(self, scene: Scene) -> None:
+        await bursts.read_bar1(scene)
+        await bursts.write_bar1(scene)
+        await bursts.drop_long_packets(scene)

@@ -10,6 +10,7 @@ import pytest
 from tb.guest.host_bus import run
 from tb.sequences import (
     block_edges,
+    bursts,
     config_space,
     dma,
     lifecycle,
@@ -42,7 +43,9 @@ SCENARIOS: tuple[ScenarioFunction, ...] = (
     config_space.refuse_foreign_requests,
     config_space.poison_requests,
     config_space.vary_the_requester,
-    config_space.read_bar1_in_any_length,
+    bursts.read_bar1,
+    bursts.write_bar1,
+    bursts.drop_long_packets,
     config_space.toggle_interrupt_disable,
     registers.walk_feature_bits,
     registers.walk_queue_address,

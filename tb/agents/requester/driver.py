@@ -14,6 +14,9 @@ from tb.harness.link import Observation, ResetSeen
 from tb.pcie.tlp import Channel, CompletionStatus, Tlp
 
 
+IMPATIENCE = 50  # by so much less time once a request has gone unanswered
+
+
 class RequesterDriver(uvm_driver):
     """Keeps many requests outstanding, each under a tag of its own.
 
@@ -27,6 +30,7 @@ class RequesterDriver(uvm_driver):
         self._tags = deque(range(self.config.max_outstanding))
         self._tag_freed = Event()
         self._busy = Event()
+        self._patience_ns = self.config.timeout_ns
 
     def connect_phase(self) -> None:
         link = self.config.link
@@ -60,7 +64,7 @@ class RequesterDriver(uvm_driver):
                 await self._tag_freed.wait()
             request.tag = self._tags.popleft()
             request.requester_id = self.config.requester_id
-        self._waiting[request.tag] = (item, self.config.link.memory.time_ns + self.config.timeout_ns)
+        self._waiting[request.tag] = (item, self.config.link.memory.time_ns + self._patience_ns)
         if item.timeout_ns:
             cocotb.start_soon(self._expire(item))
         if not self._busy.is_set():
@@ -88,12 +92,19 @@ class RequesterDriver(uvm_driver):
         self._give_up(list(self._waiting))
 
     async def _watch(self) -> None:
-        """End accesses that nobody answers. Sleeps while nothing is outstanding."""
+        """End accesses that nobody answers. Sleeps while nothing is outstanding.
+
+        A function that has left one unanswered has failed: later ones are given less time, so that a dead
+        function costs seconds, not minutes.
+        """
         while True:
             await self._busy.wait()
-            await Timer(self.config.timeout_ns, "ns")
+            await Timer(self._patience_ns, "ns")
             now = self.config.link.memory.time_ns
-            self._give_up([tag for tag, (_, deadline) in self._waiting.items() if deadline <= now])
+            late = [tag for tag, (_, deadline) in self._waiting.items() if deadline <= now]
+            if late:
+                self._patience_ns = self.config.timeout_ns // IMPATIENCE
+            self._give_up(late)
             if not self._waiting:
                 self._busy.clear()
 
