@@ -13,7 +13,6 @@ from tb.agents.requester.item import AccessItem
 from tb.harness.link import Observation, ResetSeen
 from tb.pcie.tlp import Channel, CompletionStatus, Tlp
 
-
 IMPATIENCE = 50  # by so much less time once a request has gone unanswered
 
 
