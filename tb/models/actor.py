@@ -75,6 +75,7 @@ class Actor:
         self.on_msix = on_msix or self._write_message
         self.server = QueueServer(function, self.memory, media, mapping, self._interrupt)
         self.supply = Supply(self.server)
+        self.server.reply = self.supply.fill
         self.rings = self.server.rings
         self._waiting: set[int] = set()  # notified while the function may not do DMA
         self._started = False  # all queues have been looked into since DRIVER_OK was set

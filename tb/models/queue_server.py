@@ -29,7 +29,8 @@ class Media(Protocol):
 class QueueServer:
     """The queues of ``function`` in ``memory``. ``signal`` is called with a queue that has to interrupt.
 
-    ``stops``: every malformed chain seen, as the sentences of their errors.
+    ``stops``: every malformed chain seen, as the sentences of their errors; ``reply``: fills a supply queue
+    with what a request has the device say at once.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class QueueServer:
         self.memory = memory
         self.media = media
         self.stops: list[str] = []
+        self.reply: Callable[[int], None] = lambda queue: None
         self._mapping = mapping
         self._interrupt = signal
         registers = function.registers
@@ -225,9 +227,12 @@ class QueueServer:
         return idle[::-1] + [service for service in services if not service.idle]
 
     def finish(self, queue: int, service: Service) -> None:
-        """Bring a service to its end and publish what it did."""
+        """Bring a service to its end and publish what it did, replies to the guest first."""
         self._run(queue, service, until_media=False)
         assert service.effects is not None
+        replies = self.device.replies_on(queue)
+        if replies is not None:
+            self.reply(replies)
         self._publish(queue, service.chain, service.effects)
 
     def _publish(self, queue: int, chain: Chain, effects: Effects) -> None:

@@ -19,9 +19,10 @@ class Supply:
     def fill_all(self) -> None:
         """Fill waiting buffers with what the device has to say."""
         for queue in self._queues:
-            self._fill(queue)
+            self.fill(queue)
 
-    def _fill(self, queue: int) -> None:
+    def fill(self, queue: int) -> None:
+        """Fill waiting buffers of one supply queue."""
         device, ring = self._device, self._server.rings[queue]
         while device.wants(queue):
             if ring.stopped or not device.offered(queue, self._available(queue)):

@@ -170,6 +170,15 @@ def test_entropy_interrupts_once_a_round_even_when_its_chain_is_bad() -> None:
     assert (driver.used(0), driver.isr(), driver.actor.intx_line) == (0, 1, False)
 
 
+def test_a_control_message_whose_reply_finds_a_bad_buffer_is_not_given_back() -> None:
+    """VCON-08: the reply goes out first, and a device that has stopped gives nothing back."""
+    driver = Driver(SERIAL, "virtconsole,nr=0")
+    driver.offer(2, 0, kick=False)
+    driver.machine.ram.write(BUFFERS, pack("<IHH", 0xFFFFFFFF, 0, 1))
+    driver.offer(3, 8, writable=False)
+    assert (driver.actor.function.broken, driver.used(3)) == (True, 0)
+
+
 def test_a_listener_makes_a_port_count_its_buffers_and_find_bad_chains() -> None:
     """VCON-05: there is no input, and yet the device stops."""
     for looks, stops in ((True, 1), (False, 0)):

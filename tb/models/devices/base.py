@@ -190,6 +190,10 @@ class DeviceModel:
         changes, self._config_changes = self._config_changes, 0
         return changes
 
+    def replies_on(self, queue: int) -> int | None:
+        """The supply queue that requests of ``queue`` are answered on before they are given back, if any."""
+        return None
+
     def take_neglected(self) -> list[int]:
         """Request queues to look into although the guest has not notified them, since the last call."""
         return []

@@ -176,6 +176,9 @@ class ConsoleDevice(DeviceModel):
     def is_supply(self, queue: int) -> bool:
         return queue % 2 == 0
 
+    def replies_on(self, queue: int) -> int | None:
+        return CONTROL_RX if queue == CONTROL_TX else None
+
     def _port_of(self, queue: int) -> Port | None:
         number = self._by_queue.get(queue)
         return None if number is None else self.ports[number]

@@ -15,10 +15,10 @@ from tb.models.devices.block import (
     TYPE_SCSI,
     TYPE_WRITE_ZEROES,
 )
-from tb.models.registers import CONFIG_VECTOR, ISR, STATUS
-from tb.models.virtqueue import AVAIL_NO_INTERRUPT, F_EVENT_IDX, F_INDIRECT_DESC
+from tb.models.registers import ISR, STATUS
+from tb.models.virtqueue import F_INDIRECT_DESC
 from tb.oracle.live.chains import Places, cut, look_at, offer_broken, offer_chain, put, room
-from tb.oracle.live.noise import gentle, harsh
+from tb.oracle.live.driver import Driver, Steps
 from tb.oracle.live.plan import COMMAND, COMMAND_ALL, Plan
 from tb.oracle.live.queue import Descriptor, PlannedQueue, readable
 
@@ -107,31 +107,42 @@ def _data(plan: Plan, content: bytes | int, pieces: int) -> list[Descriptor]:
     return parts
 
 
-class _Driver:
-    """A block driver that goes from one random batch to the next."""
+class _Block(Driver):
+    driver_ok_chance = 0.9
 
     def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.queues: list[PlannedQueue] = []
+        super().__init__(plan)
+        self._first_page: int | None = None
 
-    def start(self, status: int = 7) -> None:
-        """Reset, negotiate, set all queues up; sometimes without DRIVER_OK."""
+    def steps(self) -> Steps:
+        return (
+            (self.some_requests, 100),
+            (self.broken, 15),
+            (self.jump, 2),
+            (self.neighbours, 2),
+            (self.without_bus_master, 4),
+            (self.start_elsewhere, 7),
+            (self.cache_mode, 5),
+            (self.resize, 5),
+            (self.make_noise, 5),
+            (self.reset_machine, 3),
+            (self.look_around, 50),
+        )
+
+    def page_of(self, number: int) -> int | None:
+        return None if self._first_page is None else self._first_page + 8 * number
+
+    def start_elsewhere(self) -> None:
+        """All anew, the queues at other pages; the next start finds them at their usual ones."""
+        self._first_page = self.plan.number(0x100, 0x110)
+        self.start()
+        self._first_page = None
+
+    def some_requests(self) -> None:
+        """A batch on one of the queues."""
         plan = self.plan
-        plan.reset()
-        plan.set_msix(plan.chance(0.5))
-        plan.negotiate(plan.some_features())
-        if plan.msix:
-            plan.io_w(CONFIG_VECTOR, 2, plan.some_vector())
-        page = plan.number(0x100, 0x110) if plan.chance(0.1) else None
-        self.queues = [
-            PlannedQueue(plan, number, None if page is None else page + 8 * number)
-            for number in range(len(plan.shape.queues))
-        ]
-        for queue in self.queues:
-            queue.set_up(plan.some_vector())
-        if plan.chance(0.9):
-            plan.io_w(STATUS, 1, status)
-        plan.settle()
+        queue = plan.choose(self.queues)
+        self.requests(queue, plan.choose((1, 1, 1, 2, 3, 5, 8, min(queue.size // 4, 40))))
 
     def requests(self, queue: PlannedQueue, count: int) -> None:
         """``count`` requests on disjoint sectors; looked at when all are done."""
@@ -139,7 +150,7 @@ class _Driver:
         share = max(_SECTORS // max(count, 1), 1)
         pieces = 4 if count * 14 <= queue.size else 1
         served = [_request(plan, each * share, share, pieces) for each in range(count)]
-        self._rules(queue)
+        self.rules(queue)
         free = queue.indices(min(sum(len(each.parts) for each in served), queue.size))
         for left, each in zip(range(count - 1, -1, -1), served, strict=True):
             indirect = self._indirect() or len(each.parts) > len(free) - left
@@ -155,15 +166,9 @@ class _Driver:
     def _indirect(self) -> bool:
         return self.plan.chance(0.4 if self.plan.features >> F_INDIRECT_DESC & 1 else 0.05)
 
-    def _rules(self, queue: PlannedQueue) -> None:
-        if self.plan.features >> F_EVENT_IDX & 1 and self.plan.chance(0.8):
-            queue.some_event()
-        if self.plan.chance(0.2):
-            queue.set_available_flags(self.plan.choose((0, AVAIL_NO_INTERRUPT, AVAIL_NO_INTERRUPT, 0xFFFE)))
-
-    def broken(self, queue: PlannedQueue) -> None:
+    def broken(self) -> None:
         """A request with a mistake, among good ones; what follows it; then a reset."""
-        plan = self.plan
+        plan, queue = self.plan, self.plan.choose(self.queues)
         count = plan.choose((0, 0, 1, 3)) if queue.size > _ROOMY else 0
         before = [_request(plan, 100 * each, 100, 2) for each in range(count)]
         bad = _request(plan, 500, 100, 3)
@@ -182,18 +187,18 @@ class _Driver:
             self.requests(plan.choose(self.queues), 1)
         self.start()
 
-    def jump(self, queue: PlannedQueue) -> None:
+    def jump(self) -> None:
         """An available index that is far from the truth: a fresh ring, all of whose heads are one request.
 
         The request is one that QEMU completes at once, so that nothing races when it is served many times.
         """
         self.start()
-        queue = self.queues[queue.number]
+        queue = self.plan.choose(self.queues)
         parts = put(self.plan, _HEADER.pack(TYPE_GET_ID, 0, 0), 1)
         more, places = room(self.plan, 21, 1)
         queue.write_chain(parts + more, [0, self.plan.number(1, queue.size - 1)])
         queue.offer(0)
-        self._rules(queue)
+        self.rules(queue)
         far = self.plan.choose((1, 2, queue.size - 1, queue.size, queue.size + 1, 700))
         queue.publish(-2 if self.plan.chance(0.02) else far)
         queue.notify()
@@ -221,9 +226,9 @@ class _Driver:
         plan.look()
         self.start()
 
-    def without_bus_master(self, queue: PlannedQueue) -> None:
+    def without_bus_master(self) -> None:
         """Bus master off and on around a request."""
-        plan = self.plan
+        plan, queue = self.plan, self.plan.choose(self.queues)
         plan.cfg_w(COMMAND, 2, plan.choose((3, 0x403)))
         plan.io_r(STATUS, 1)
         if plan.chance(0.3):
@@ -261,42 +266,5 @@ class _Driver:
 
 def block(plan: Plan) -> None:
     """Some dozens of batches, with everything else in between."""
-    plan.enable()
-    driver = _Driver(plan)
-    driver.start()
-    for _ in range(plan.number(15, 30)):
-        queue = plan.choose(driver.queues)
-        driver.requests(queue, plan.choose((1, 1, 1, 2, 3, 5, 8, min(queue.size // 4, 40))))
-        plan.look()
-        _between(plan, driver)
-    plan.registers()
+    _Block(plan).work(30, 60)
     plan.io_r(ISR, 1)
-
-
-def _between(plan: Plan, driver: _Driver) -> None:
-    roll = plan.rng.random()
-    if roll < 0.15:
-        driver.broken(plan.choose(driver.queues))
-    elif roll < 0.17:
-        driver.jump(plan.choose(driver.queues))
-    elif roll < 0.19:
-        driver.neighbours()
-    elif roll < 0.23:
-        driver.without_bus_master(plan.choose(driver.queues))
-    elif roll < 0.30:
-        driver.start()
-    elif roll < 0.35:
-        driver.cache_mode()
-    elif roll < 0.40 and plan.kind.name != "blkro":
-        driver.resize()
-    elif roll < 0.45:
-        for _ in range(plan.number(1, 10)):
-            harsh(plan)
-        plan.enable()
-        driver.start()
-    elif roll < 0.48:
-        plan.cold_reset()
-        driver.start()
-    else:
-        for _ in range(plan.number(0, 4)):
-            gentle(plan)

@@ -5,52 +5,53 @@ from __future__ import annotations
 from struct import Struct
 
 from tb.models.devices.console import CONTROL_RX, CONTROL_TX, F_MULTIPORT, Control, receive_queue
-from tb.models.registers import CONFIG_VECTOR, STATUS
-from tb.models.virtqueue import AVAIL_NO_INTERRUPT, F_EVENT_IDX
 from tb.oracle.live.chains import Places, look_at, offer_broken, offer_chain, put, room
-from tb.oracle.live.noise import gentle, harsh
+from tb.oracle.live.driver import Driver, Steps
 from tb.oracle.live.plan import Plan
-from tb.oracle.live.queue import PlannedQueue
 
 _CONTROL = Struct("<IHH")
 
 
-class _Driver:
-    """A console driver that goes from one random step to the next."""
-
+class _Console(Driver):
     def __init__(self, plan: Plan) -> None:
-        self.plan = plan
+        super().__init__(plan)
         self.port = 1 if plan.kind.name == "serial" else 0
-        self.queues: list[PlannedQueue] = []
         self.supplied: dict[int, list[Places]] = {}
         self.connected = False
 
-    def start(self) -> None:
-        """Reset, negotiate, set the queues up, introduce the ports."""
+    def steps(self) -> Steps:
+        return (
+            (self.some_message, 18),
+            (self.output, 20),
+            (self.some_supply, 12),
+            (self.input, 16),
+            (self.far_end, 8),
+            (self.emergency, 6),
+            (self.broken, 5),
+            (self.start, 5),
+            (self.make_noise, 3),
+            (self.look_around, 7),
+        )
+
+    def negotiate(self) -> None:
         plan = self.plan
-        plan.reset()
-        plan.set_msix(plan.chance(0.5))
         plan.negotiate(plan.some_features(always=1 << F_MULTIPORT if plan.chance(0.8) else 0))
-        if plan.msix:
-            plan.io_w(CONFIG_VECTOR, 2, plan.some_vector())
-        self.queues = [PlannedQueue(plan, number) for number in range(6)]
-        for queue in self.queues:
-            queue.set_up(plan.some_vector())
+
+    def queue_numbers(self) -> range:
+        return range(6)
+
+    def started(self) -> None:
+        """Buffers for control messages; mostly the ports are introduced."""
         self.supplied = {0: [], CONTROL_RX: [], 4: []}
-        if plan.chance(0.95):
-            plan.io_w(STATUS, 1, 7)
-        plan.settle()
         self.supply(CONTROL_RX, 4)
-        if plan.chance(0.8):
+        if self.plan.chance(0.8):
             self.tell(0xFFFFFFFF, Control.DEVICE_READY, 1)
             self.tell(self.port, Control.PORT_READY, 1)
             self.tell(self.port, Control.PORT_OPEN, 1)
 
-    def _rules(self, queue: PlannedQueue) -> None:
-        if self.plan.features >> F_EVENT_IDX & 1 and self.plan.chance(0.8):
-            queue.some_event()
-        if self.plan.chance(0.2):
-            queue.set_available_flags(self.plan.choose((0, AVAIL_NO_INTERRUPT)))
+    def some_supply(self) -> None:
+        plan = self.plan
+        self.supply(plan.choose((0, 4, CONTROL_RX, receive_queue(self.port))), plan.number(1, 3))
 
     def supply(self, number: int, count: int) -> None:
         """Empty buffers for a receive queue; those that wait keep their descriptors."""
@@ -58,7 +59,7 @@ class _Driver:
         supplied = self.supplied[number]
         if len(supplied) + count > 10:
             return
-        self._rules(queue)
+        self.rules(queue)
         for _ in range(count):
             length = plan.choose((64, 64, 16, 8, 4, 100))
             parts, places = room(plan, length, 2)
@@ -81,7 +82,7 @@ class _Driver:
     def tell(self, port: int, event: int, value: int, cut: int = 8) -> None:
         """A control message and what comes back."""
         plan, queue = self.plan, self.queues[CONTROL_TX]
-        self._rules(queue)
+        self.rules(queue)
         parts = put(plan, _CONTROL.pack(port, event, value)[:cut] + b"\0" * max(cut - 8, 0), 2)
         offer_chain(queue, parts, queue.indices(len(parts)), plan.chance(0.2))
         queue.publish()
@@ -99,7 +100,7 @@ class _Driver:
         """Bytes out on any port."""
         plan = self.plan
         queue = self.queues[plan.choose((1, 5, receive_queue(self.port) + 1))]
-        self._rules(queue)
+        self.rules(queue)
         for _ in range(plan.number(1, 2)):
             parts = put(plan, plan.rng.randbytes(plan.choose((1, 5, 20))), 3)
             offer_chain(queue, parts, queue.indices(len(parts)), plan.chance(0.2))
@@ -161,37 +162,4 @@ class _Driver:
 
 def console(plan: Plan) -> None:
     """Some dozens of steps in random order."""
-    plan.enable()
-    driver = _Driver(plan)
-    driver.start()
-    for _ in range(plan.number(25, 45)):
-        _step(plan, driver)
-        plan.look()
-    plan.registers()
-
-
-def _step(plan: Plan, driver: _Driver) -> None:
-    roll = plan.rng.random()
-    if roll < 0.18:
-        driver.some_message()
-    elif roll < 0.38:
-        driver.output()
-    elif roll < 0.50:
-        driver.supply(plan.choose((0, 4, CONTROL_RX, receive_queue(driver.port))), plan.number(1, 3))
-    elif roll < 0.66:
-        driver.input()
-    elif roll < 0.74:
-        driver.far_end()
-    elif roll < 0.80:
-        driver.emergency()
-    elif roll < 0.85:
-        driver.broken()
-    elif roll < 0.90:
-        driver.start()
-    elif roll < 0.93:
-        for _ in range(plan.number(1, 8)):
-            harsh(plan)
-        plan.enable()
-        driver.start()
-    else:
-        gentle(plan)
+    _Console(plan).work(25, 45)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from struct import pack
 
 from tb.models.devices.balloon import DEFLATE, INFLATE, STATS
-from tb.models.registers import CONFIG_VECTOR, STATUS
-from tb.models.virtqueue import AVAIL_NO_INTERRUPT, F_EVENT_IDX
+from tb.models.registers import STATUS
 from tb.oracle.live.chains import Places, look_at, offer_broken, offer_chain, put, room
-from tb.oracle.live.noise import gentle, harsh
+from tb.oracle.live.driver import Driver, Steps
 from tb.oracle.live.plan import COMMAND, COMMAND_ALL, Plan
 from tb.oracle.live.queue import PlannedQueue
 
@@ -16,32 +15,10 @@ _PAGE = 4096
 _BALLOON_PAGES = 0x2800  # pages the balloon may take, above all that the plan uses
 
 
-class _Driver:
+class _PlainDriver(Driver):
     """What both drivers share."""
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.queues: list[PlannedQueue] = []
-
-    def start(self) -> None:
-        plan = self.plan
-        plan.reset()
-        plan.set_msix(plan.chance(0.5))
-        plan.negotiate(plan.some_features())
-        if plan.msix:
-            plan.io_w(CONFIG_VECTOR, 2, plan.some_vector())
-        self.queues = [PlannedQueue(plan, number) for number in range(len(plan.shape.queues))]
-        for queue in self.queues:
-            queue.set_up(plan.some_vector())
-        if plan.chance(0.9):
-            plan.io_w(STATUS, 1, 7)
-        plan.settle()
-
-    def rules(self, queue: PlannedQueue) -> None:
-        if self.plan.features >> F_EVENT_IDX & 1 and self.plan.chance(0.8):
-            queue.some_event()
-        if self.plan.chance(0.2):
-            queue.set_available_flags(self.plan.choose((0, AVAIL_NO_INTERRUPT)))
+    driver_ok_chance = 0.9
 
     def look_at_ring(self, queue: PlannedQueue) -> None:
         """The used ring as it is, whether or not all that was offered has come back."""
@@ -50,38 +27,38 @@ class _Driver:
         plan.ram_r(queue.layout.used, 4 + 8 * min(queue.size, 16))
         plan.ram_r(queue.layout.avail_event, 2)
 
-    def disturb(self) -> None:
-        """Bus master off and on, register noise, a reset, or a look."""
+    def without_bus_master(self) -> None:
+        """Bus master off and on around a notification."""
         plan = self.plan
-        roll = plan.rng.random()
-        if roll < 0.2:
-            plan.cfg_w(COMMAND, 2, plan.choose((3, 0x403)))
-            plan.choose(self.queues).notify()
-            plan.settle()
-            plan.look()
-            if plan.chance(0.3):
-                self.start()
-            plan.cfg_w(COMMAND, 2, COMMAND_ALL)
-            plan.io_w(STATUS, 1, 7)
-            plan.settle()
-        elif roll < 0.3:
-            for _ in range(plan.number(1, 8)):
-                harsh(plan)
-            plan.enable()
+        plan.cfg_w(COMMAND, 2, plan.choose((3, 0x403)))
+        plan.choose(self.queues).notify()
+        plan.settle()
+        plan.look()
+        if plan.chance(0.3):
             self.start()
-        elif roll < 0.5:
-            self.start()
-        elif roll < 0.55:
-            plan.cold_reset()
-            self.start()
-        else:
-            gentle(plan)
+        plan.cfg_w(COMMAND, 2, COMMAND_ALL)
+        plan.io_w(STATUS, 1, 7)
+        plan.settle()
 
 
-class _Balloon(_Driver):
-    def pages(self, queue: PlannedQueue) -> None:
+class _Balloon(_PlainDriver):
+    def steps(self) -> Steps:
+        return (
+            (self.pages, 40),
+            (self.statistics, 20),
+            (self.configure, 18),
+            (self.broken, 7),
+            (self.without_bus_master, 3),
+            (self.make_noise, 2),
+            (self.start, 3),
+            (self.reset_machine, 1),
+            (self.look_around, 6),
+        )
+
+    def pages(self) -> None:
         """Pages into the balloon or out of it."""
         plan = self.plan
+        queue = self.queues[plan.choose((INFLATE, INFLATE, DEFLATE))]
         self.rules(queue)
         pages = [_BALLOON_PAGES + plan.number(0, 40) for _ in range(plan.number(1, 6))]
         if plan.chance(0.2):
@@ -136,39 +113,34 @@ class _Balloon(_Driver):
         self.look_at_ring(queue)
         plan.look()
         if plan.chance(0.5):
-            self.pages(self.queues[INFLATE])
+            self.pages()
         self.start()
 
 
 def balloon(plan: Plan) -> None:
     """Some dozens of steps in random order."""
-    plan.enable()
-    driver = _Balloon(plan)
-    driver.start()
-    for _ in range(plan.number(25, 45)):
-        roll = plan.rng.random()
-        if roll < 0.4:
-            driver.pages(driver.queues[plan.choose((INFLATE, INFLATE, DEFLATE))])
-        elif roll < 0.6:
-            driver.statistics()
-        elif roll < 0.78:
-            driver.configure()
-        elif roll < 0.85:
-            driver.broken()
-        else:
-            driver.disturb()
-        plan.look()
-    plan.registers()
+    _Balloon(plan).work(25, 45)
 
 
-class _Entropy(_Driver):
-    def ask(self, count: int) -> None:
+class _Entropy(_PlainDriver):
+    def steps(self) -> Steps:
+        return (
+            (self.ask, 70),
+            (self.broken, 10),
+            (self.without_bus_master, 4),
+            (self.make_noise, 2),
+            (self.start, 4),
+            (self.reset_machine, 1),
+            (self.look_around, 9),
+        )
+
+    def ask(self) -> None:
         """Buffers to fill, some with nothing to write to."""
         plan, queue = self.plan, self.queues[0]
         self.rules(queue)
         free = queue.indices(queue.size)
         places: Places = []
-        for _ in range(count):
+        for _ in range(plan.choose((1, 1, 2, 3))):
             parts, more = room(plan, plan.choose((1, 16, 64, 300)), 2)
             if plan.chance(0.15):
                 parts, more = put(plan, b"abc", 1), []
@@ -199,22 +171,10 @@ class _Entropy(_Driver):
         look_at(plan, places)
         plan.look()
         if plan.chance(0.5):
-            self.ask(1)
+            self.ask()
         self.start()
 
 
 def entropy(plan: Plan) -> None:
     """Some dozens of steps in random order."""
-    plan.enable()
-    driver = _Entropy(plan)
-    driver.start()
-    for _ in range(plan.number(25, 45)):
-        roll = plan.rng.random()
-        if roll < 0.7:
-            driver.ask(plan.choose((1, 1, 2, 3)))
-        elif roll < 0.8:
-            driver.broken()
-        else:
-            driver.disturb()
-        plan.look()
-    plan.registers()
+    _Entropy(plan).work(25, 45)

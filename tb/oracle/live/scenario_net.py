@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from tb.models.devices.net import CONTROL, RECEIVE, TRANSMIT
-from tb.models.registers import CONFIG_VECTOR, STATUS
-from tb.models.virtqueue import AVAIL_NO_INTERRUPT, F_EVENT_IDX
+from tb.models.registers import STATUS
 from tb.oracle.live.chains import Places, look_at, offer_broken, offer_chain, put, room
-from tb.oracle.live.noise import gentle, harsh
+from tb.oracle.live.driver import Driver, Steps
 from tb.oracle.live.plan import COMMAND, COMMAND_ALL, Plan
-from tb.oracle.live.queue import PlannedQueue
 
 F_MRG_RXBUF = 15
 _MAC = bytes.fromhex("525400123456")
@@ -16,40 +14,38 @@ _MACS = (_MAC, b"\xff" * 6, bytes.fromhex("01005e000001"), bytes.fromhex("525400
 _LENGTHS = (14, 20, 59, 60, 64, 100, 590, 1514)
 
 
-class _Driver:
-    """A network driver that goes from one random step to the next."""
-
+class _Net(Driver):
     def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.queues: list[PlannedQueue] = []
+        super().__init__(plan)
         self.supplied: list[Places] = []
 
-    def start(self) -> None:
-        """Reset, negotiate, set all queues up."""
-        plan = self.plan
-        plan.reset()
-        plan.set_msix(plan.chance(0.5))
-        if plan.chance(0.8):
-            plan.negotiate(plan.some_features())
-        if plan.msix:
-            plan.io_w(CONFIG_VECTOR, 2, plan.some_vector())
-        self.queues = [PlannedQueue(plan, number) for number in range(3)]
-        for queue in self.queues:
-            queue.set_up(plan.some_vector())
+    def steps(self) -> Steps:
+        return (
+            (self.send_some, 25),
+            (self.supply_some, 15),
+            (self.receive, 18),
+            (self.command, 20),
+            (self.broken, 4),
+            (self.link, 4),
+            (self.without_bus_master, 3),
+            (self.start, 3),
+            (self.make_noise, 2),
+            (self.look_around, 6),
+        )
+
+    def negotiate(self) -> None:
+        if self.plan.chance(0.8):
+            super().negotiate()
+
+    def queue_numbers(self) -> range:
+        return range(3)
+
+    def started(self) -> None:
         self.supplied = []
-        if plan.chance(0.95):
-            plan.io_w(STATUS, 1, 7)
-        plan.settle()
 
     @property
     def header(self) -> int:
         return 12 if self.plan.features >> F_MRG_RXBUF & 1 else 10
-
-    def _rules(self, queue: PlannedQueue) -> None:
-        if self.plan.features >> F_EVENT_IDX & 1 and self.plan.chance(0.8):
-            queue.some_event()
-        if self.plan.chance(0.2):
-            queue.set_available_flags(self.plan.choose((0, AVAIL_NO_INTERRUPT)))
 
     def _frame(self) -> bytes:
         plan = self.plan
@@ -58,10 +54,16 @@ class _Driver:
         length = max(plan.choose(_LENGTHS), len(frame))
         return frame + plan.rng.randbytes(4) + bytes((plan.number(0, 255),)) * (length - len(frame) - 4)
 
+    def send_some(self) -> None:
+        self.send(self.plan.choose((1, 1, 2, 5)))
+
+    def supply_some(self) -> None:
+        self.supply(self.plan.number(1, 5))
+
     def send(self, count: int) -> None:
         """``count`` frames out; each is looked for at the far end, and one more that must not be there."""
         plan, queue = self.plan, self.queues[TRANSMIT]
-        self._rules(queue)
+        self.rules(queue)
         for _ in range(count):
             frame = bytes(self.header) + self._frame()
             parts = put(plan, frame, plan.choose((1, 2, 4)))
@@ -77,7 +79,7 @@ class _Driver:
         plan, queue = self.plan, self.queues[RECEIVE]
         if (queue.offered - queue.looked & 0xFFFF) + count > 24:
             return
-        self._rules(queue)
+        self.rules(queue)
         for _ in range(count):
             length = plan.choose((1600, 1600, 2048, 128, 64, self.header + 60))
             parts, places = room(plan, length, plan.choose((1, 1, 2, 3)))
@@ -111,7 +113,7 @@ class _Driver:
         """A control command, mostly sane."""
         plan, queue = self.plan, self.queues[CONTROL]
         group, command, data = self._some_command()
-        self._rules(queue)
+        self.rules(queue)
         parts = put(plan, bytes((group, command)) + data, plan.choose((1, 2, 3)))
         more, places = room(plan, plan.choose((1, 1, 1, 4)), 2)
         chain = parts + more
@@ -207,38 +209,6 @@ class _Driver:
 
 def net(plan: Plan) -> None:
     """Some dozens of steps in random order."""
-    plan.enable()
-    driver = _Driver(plan)
-    driver.start()
-    for _ in range(plan.number(25, 45)):
-        _step(plan, driver)
-        plan.look()
+    _Net(plan).work(25, 45)
     plan.host("set_link", name="n0", up=True)
     plan.registers()
-
-
-def _step(plan: Plan, driver: _Driver) -> None:
-    roll = plan.rng.random()
-    if roll < 0.25:
-        driver.send(plan.choose((1, 1, 2, 5)))
-    elif roll < 0.40:
-        driver.supply(plan.number(1, 5))
-    elif roll < 0.58:
-        driver.receive()
-    elif roll < 0.78:
-        driver.command()
-    elif roll < 0.82:
-        driver.broken()
-    elif roll < 0.86:
-        driver.link()
-    elif roll < 0.89:
-        driver.without_bus_master()
-    elif roll < 0.92:
-        driver.start()
-    elif roll < 0.94:
-        for _ in range(plan.number(1, 8)):
-            harsh(plan)
-        plan.enable()
-        driver.start()
-    else:
-        gentle(plan)
