@@ -38,7 +38,7 @@ clean:
 #> make waves     one test with a dump and a GTKWave save file
 #>                  TEST= SEED= CONFIG= DISK= BYTES=
 #> make oracle    the golden model against recordings of QEMU
-#>                  TRACES=folder PROFILE=name|file; against a running QEMU: LIVE=1 SEEDS=n SEED=first DEVICE=
+#>                  TRACES=folder|file PROFILE=name|file; against a running QEMU: LIVE=1 SEEDS=n SEED=first DEVICE=
 #> make guest     a real guest boots from the RTL
 #>                  GUEST=linux|seabios|uefi INTR=function|qemu|intx TARGET=rtl|model SEED= WAVES=1 COMPARE=0
 #>                  KERNEL=trixie|trixie-backports|bookworm MACHINE=pc|q35 SMP=n BUG=

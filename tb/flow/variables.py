@@ -62,10 +62,10 @@ def _flag(name: str, text: str) -> bool:
     return text == "1"
 
 
-def _folder(name: str, text: str) -> Path:
+def _existing(name: str, text: str) -> Path:
     path = Path(text).expanduser().absolute()
-    if not path.is_dir():
-        raise FlowError(f"{name}={text} is no folder.")
+    if not path.exists():
+        raise FlowError(f"{name}={text} does not exist.")
     return path
 
 
@@ -117,7 +117,7 @@ READERS: dict[str, Reader] = {
     "DISK": Reader("disk", _disk),
     "BYTES": Reader("bytes_limit", _bytes),
     "BUG": Reader("bug", str),
-    "TRACES": Reader("traces", lambda text: _folder("TRACES", text)),
+    "TRACES": Reader("traces", lambda text: _existing("TRACES", text)),
     "PROFILE": Reader("profile", str),
     "LIVE": Reader("live", lambda text: _flag("LIVE", text)),
     "GUEST": Reader("guest", str),

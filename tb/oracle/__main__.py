@@ -55,12 +55,12 @@ def sentence(difference: Difference) -> str:
 
 
 def run(directory: Path, profile: Profile) -> int:
-    """Replay every trace below ``directory``; returns the exit status."""
+    """Replay every trace below ``directory``, or the one that it is; returns the exit status."""
     started = time.perf_counter()
     results = []
     for path in find(directory):
         result = replay(path, profile)
-        report(result, path.relative_to(directory).as_posix())
+        report(result, path.name if path == directory else path.relative_to(directory).as_posix())
         results.append(result)
     observations = sum(result.observations for result in results)
     differences = sum(len(result.differences) for result in results)

@@ -110,12 +110,14 @@ _VERIFIERS = {operation: _verifier(checks) for operation, checks in OPERATIONS.i
 
 
 def find(directory: Path) -> list[Path]:
-    """All traces below ``directory``, sorted. Raises ``TraceError`` when there is none."""
-    if not directory.is_dir():
-        raise TraceError(0, f"{directory} is no directory")
-    paths = sorted(path for path in directory.rglob("*.jsonl*") if path.name.endswith(SUFFIXES))
+    """All traces below ``directory``, sorted, or it alone. Raises ``TraceError`` when there is none."""
+    if not directory.exists():
+        raise TraceError(0, f"{directory} does not exist")
+    candidates = directory.rglob("*.jsonl*") if directory.is_dir() else (directory,)
+    paths = sorted(path for path in candidates if path.name.endswith(SUFFIXES))
     if not paths:
-        raise TraceError(0, f"{directory} holds no trace (*.jsonl, *.jsonl.gz, *.jsonl.xz)")
+        what = "holds" if directory.is_dir() else "is"
+        raise TraceError(0, f"{directory} {what} no trace (*.jsonl, *.jsonl.gz, *.jsonl.xz)")
     return paths
 
 

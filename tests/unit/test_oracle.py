@@ -156,11 +156,18 @@ def test_file_that_is_no_text_or_no_archive_is_told(tmp_path: Path) -> None:
             load(path)
 
 
+def test_one_file_is_replayed_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = trace(tmp_path, VENDOR, name="a.jsonl")
+    trace(tmp_path, VENDOR | {"value": 1}, name="b.jsonl")
+    assert main([str(path)]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "a.jsonl: 1 observations, 0 differences"
+
+
 def test_directory_without_traces_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path)]) == 2
     assert "holds no trace" in capsys.readouterr().err
     assert main([str(tmp_path / "none")]) == 2
-    assert "is no directory" in capsys.readouterr().err
+    assert "does not exist" in capsys.readouterr().err
 
 
 def test_host_command_without_a_model_is_left_out_and_told(tmp_path: Path) -> None:
