@@ -16,8 +16,8 @@ async def read_bar1(scene: Scene) -> None:
     """Memory reads of BAR1 of several lengths and starts, aligned and not, as far as the PBA."""
     await scene.enumerate()
     base = scene.function.bases[1]
-    for start in (0, 1, 2, 3, 4, 12, 0x7F8, 0x800, 0xFF8):
-        for length in (1, 2, 3, 4, 5, 8, 16, 32, 64):
+    for start in (0, 1, 2, 3, 4, 12, 60, 64, 68, 124, 0x7F8, 0x800, 0xFF8):
+        for length in (1, 2, 3, 4, 5, 8, 16, 32, 64, 130, 256, 500):
             if start + length <= scene.function.bars[1].size:
                 await scene.send(memory_read(base + start, length))
     zero_length = memory_read(base, 4)
