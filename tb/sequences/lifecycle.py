@@ -22,7 +22,7 @@ from tb.sequences.raw_ring import (
     until_used,
 )
 from tb.sequences.registers import read_whole_bar, reset
-from tb.sequences.scene import Pace, Scene
+from tb.sequences.scene import Pace, Scene, Space
 
 MOMENTS = (0, 40, 80, 120, 160, 240, 320, 400, 500, 640, 800, 1000, 1300, 1700, 2200, 3000, 5000)
 """Nanoseconds after the kick; chance moves each a little."""
@@ -44,6 +44,31 @@ async def reset_under_load(scene: Scene) -> None:
         await scene.host.pace(pace)
         await _reset_at_moments(scene, by_pfn=False, moments=MOMENTS[::2])
     await scene.host.pace(Pace.FAST)
+
+
+async def resize_into_reset(scene: Scene, rounds: int = 60) -> None:
+    """The disk changes its size just before a reset: the guest is told before, or never (VPCI-STAT-08)."""
+    for mode in (InterruptMode.MSIX_PER_QUEUE, InterruptMode.INTX):
+        driver = await scene.attach_block(ladder=(mode,))
+        capacity = driver.config.capacity
+        await scene.host.pace(Pace.THROTTLED)
+        for number in range(rounds):
+            answer = await scene.begin(scene.request(Space.IO, Register.DEVICE_STATUS & ~3, 4, 0))
+            for step in range(scene.rng.randint(2, 20)):
+                await scene.host.set_capacity(capacity + 1 + (number + step) % 64)
+                await scene.bus.delay(8)
+            await answer()
+            await scene.bus.io_read(Register.ISR_STATUS, 1)
+            await scene.bus.io_write(Register.DEVICE_STATUS, 1, Status.ACKNOWLEDGE | Status.DRIVER)
+            await scene.bus.io_write(
+                Register.DEVICE_STATUS, 1, Status.ACKNOWLEDGE | Status.DRIVER | Status.DRIVER_OK
+            )
+            await scene.bus.delay(200)
+            await scene.bus.io_read(Register.ISR_STATUS, 1)
+        await scene.host.pace(Pace.FAST)
+        await scene.host.set_capacity(capacity)
+        await driver.interrupts.discard()
+        await reset(scene)
 
 
 async def restart_at_once(scene: Scene) -> None:

@@ -144,10 +144,19 @@ class Scene:
 
     async def send_all(self, tlps: Sequence[Tlp]) -> list[Tlp | None]:
         """Put several packets on the request channel without waiting between them; their completions."""
-        if self.start is None:
-            return [await self.send(tlp) for tlp in tlps]
-        waiting = [await self.start(tlp) for tlp in tlps]
+        waiting = [await self.begin(tlp) for tlp in tlps]
         return [await answer() for answer in waiting]
+
+    async def begin(self, tlp: Tlp) -> Callable[[], Awaitable[Tlp | None]]:
+        """Put a packet on the request channel; what is returned waits for its completion."""
+        if self.start is not None:
+            return await self.start(tlp)
+        completion = await self.send(tlp)
+
+        async def answer() -> Tlp | None:
+            return completion
+
+        return answer
 
     async def read_dw(self, space: Space, offset: int, enables: int = ALL_BYTES) -> int | None:
         """One DW-wide read with any byte enables; None when it was refused. Disabled bytes mean nothing."""

@@ -24,6 +24,7 @@ class ResetUnderLoad(ScenarioTest):
 
     async def play(self, scene: Scene) -> None:
         await lifecycle.reset_under_load(scene)
+        await lifecycle.resize_into_reset(scene)
         await lifecycle.restart_at_once(scene)
 
 

@@ -105,6 +105,7 @@ SCENARIOS: tuple[ScenarioFunction, ...] = (
     lifecycle.reset_at_any_moment,
     lifecycle.reset_by_pfn_at_any_moment,
     lifecycle.reset_under_load,
+    lifecycle.resize_into_reset,
     lifecycle.restart_at_once,
     lifecycle.use_before_driver_ok,
     lifecycle.kick_without_work,
