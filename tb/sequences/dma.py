@@ -140,6 +140,7 @@ async def _fail_one(scene: Scene, target: Target, fault: ReadFault, good_bytes: 
         await serve_one(scene, ring, 1)
         return
     await scene.bus.delay(TIMEOUT_SETTLE_NS if fault in _SILENT else FAULT_SETTLE_NS)
+    ring.offer(1, 0)  # a queue that has stopped leaves it alone
     await kick(scene)
     await scene.bus.delay(FAULT_SETTLE_NS)
     await _look_at_errors(scene)
