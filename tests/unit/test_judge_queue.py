@@ -586,6 +586,22 @@ def test_a_function_may_count_out_a_loop(table: bool) -> None:
     assert not judged(function.facts, queue_size=64)
 
 
+@pytest.mark.parametrize(("more", "fine"), [(1, True), (3, False)])
+def test_a_loop_is_counted_out_by_the_entries_of_its_table(more: int, fine: bool) -> None:
+    """VRING-DESC-04: a table of two descriptors that point at each other is left after two of them."""
+    function = FakeFunction(queue_size=64)
+    function.start()
+    table = 0x1A_0000
+    function.put_descriptor(table, HEADER, 16, 1, 1)
+    function.put_descriptor(table + 16, DATA, 512, 1, 0)
+    function.descriptor(0, table, 32, 4)
+    function.make_available(0)
+    function.kick()
+    for number in range(more):
+        function.dma_read(table + 16 * (number % 2), 16)
+    assert (not judged(function.facts, queue_size=64)) == fine
+
+
 def test_a_write_may_open_before_its_data_but_not_end_before_them() -> None:
     facts = served(1).facts
     request, data = media(facts), find(facts, read_of(DATA))

@@ -7,14 +7,12 @@ from tb.models.judge.chain import JudgedChain
 from tb.models.judge.court import Court
 from tb.models.judge.requests import Deliver
 from tb.models.judge.used import UsedRing
-from tb.models.virtqueue import ChainError, RingLayout, walk_chain
+from tb.models.virtqueue import DESCRIPTOR_BYTES, ChainError, RingLayout, walk_chain
 
 # Reads that a pipelined engine may have under way when it learns that the queue must stop.
 _READS_UNDER_WAY = 8
 # A queue without a packet for this time, which waits for nobody, has come to rest.
 QUIET_NS = 50_000
-# A function may go round in a loop until it has counted more descriptors than any chain can have.
-_LOOP_READS = 70_000
 
 
 class JudgedQueue:
@@ -134,12 +132,17 @@ class JudgedQueue:
         return None
 
     def _runs_round(self, table: tuple[int, int], address: int, count: int) -> bool:
-        """Whether a read belongs to a loop of descriptors that the function has not counted out yet."""
-        layout = self.layout
+        """Whether a read belongs to a loop that the function finds by counting, and has not counted out yet.
+
+        It counts as far as its profile says: to the entries of the table, or to the segments of any chain.
+        """
+        layout, profile = self.layout, self.court.profile
         base, end = table if table[1] else (layout.descriptors, layout.descriptor(layout.size))
+        by_table = profile.chain_limit_counts == "table"
+        most = (end - base) // DESCRIPTOR_BYTES if by_table else profile.max_segments
         self._loop_reads += 1
         self._reads_left += 1
-        return base <= address and address + count <= end and self._loop_reads < _LOOP_READS
+        return base <= address and address + count <= end and self._loop_reads <= most
 
     def _descriptor_taker(self, chain: JudgedChain, address: int) -> Deliver:
         def deliver(data: bytes | None) -> None:
