@@ -6,22 +6,19 @@ it has changed, and is never made by two commands at once.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import enum
-import fcntl
 import hashlib
 import json
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TextIO
 
 import cocotb_tools.config
 
 from tb.flow import runtime
 from tb.flow.errors import FlowError
+from tb.flow.locks import alone_in
 from tb.flow.paths import BUILDS, ROOT, shown
 from tb.flow.plan import Configuration
 from tb.flow.process import run_program
@@ -39,7 +36,6 @@ VCD_FLAGS = ("--trace",)
 MAKE_VARIABLES = ("OPT_GLOBAL=-O2", "VM_PARALLEL_BUILDS=0")
 C_FLAGS = f"-I{ROOT / 'tb' / 'harness'} -std=c++20"
 ERRORS_SHOWN = 15
-LOCK_POLL_S = 0.2
 
 
 class Use(enum.Enum):
@@ -176,24 +172,6 @@ def fingerprint(recipe: Recipe) -> str:
     return digest.hexdigest()
 
 
-@contextlib.asynccontextmanager
-async def _only_builder(recipe: Recipe) -> AsyncIterator[None]:
-    """Wait until no other command makes this build. Asks again and again, so that Ctrl-C ends the wait."""
-    recipe.builds.mkdir(parents=True, exist_ok=True)
-    with open(recipe.builds / f"{recipe.folder.name}.lock", "w", encoding="utf-8") as file:
-        while not _try_lock(file):
-            await asyncio.sleep(LOCK_POLL_S)
-        yield
-
-
-def _try_lock(file: TextIO) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 def is_current(recipe: Recipe) -> bool:
     """Whether the build exists and nothing that goes into it has changed."""
     stamp = recipe.folder / "fingerprint"
@@ -207,7 +185,7 @@ async def build(recipe: Recipe, *, jobs: int = os.cpu_count() or 1) -> bool:
     """
     if is_current(recipe):
         return False
-    async with _only_builder(recipe):
+    async with alone_in(recipe.folder):
         if is_current(recipe):
             return False
         recipe.folder.mkdir(parents=True, exist_ok=True)

@@ -18,6 +18,7 @@ import find_libpython
 
 from tb.flow.build import TOP, Recipe
 from tb.flow.errors import FlowError
+from tb.flow.locks import alone_in
 from tb.flow.options import VARIABLE, SimOptions
 from tb.flow.paths import ROOT, shown
 from tb.flow.plan import Run
@@ -105,10 +106,21 @@ async def simulate(
     folder: Path,
     on_progress: Callable[[Position], None] | None = None,
 ) -> Outcome:
-    """Run one test in `folder`, which is emptied first.
+    """Run one test in `folder`, which is emptied first, once no other command works there.
 
     Every way to end is an Outcome; FlowError only for what has nothing to do with the test.
     """
+    async with alone_in(folder):
+        return await _simulate(run, recipe, options, folder, on_progress)
+
+
+async def _simulate(
+    run: Run,
+    recipe: Recipe,
+    options: SimOptions,
+    folder: Path,
+    on_progress: Callable[[Position], None] | None,
+) -> Outcome:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     results, progress = folder / "results.xml", folder / "progress.jsonl"
