@@ -12,6 +12,7 @@ import random
 import struct
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,13 +96,17 @@ def _make_file_system(provision: Provision, image: Path, plan: DiskPlan, files: 
         run_tool(provision, "mke2fs", *options, *where, str(image), f"{plan.file_system_size // 1024}k")
 
 
-def run_tool(provision: Provision, program: str, *arguments: str) -> str:
-    """Run a file system tool; its output. GuestVmError with its last words when it complains."""
+def run_tool(provision: Provision, program: str, *arguments: str, settings: Mapping[str, str] = {}) -> str:
+    """Run a file system tool; its output. GuestVmError with its last words when it complains.
+
+    `settings` go into its environment.
+    """
     command = provision.tool(program, *arguments)
     # Without its configuration file (it lies in the tree) mke2fs makes the same file system everywhere.
     environment = os.environ | {
         "MKE2FS_CONFIG": str(provision.folder / "tools/etc/mke2fs.conf"),
         "LC_ALL": "C",
+        **settings,
     }
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
     if ended.returncode != 0:

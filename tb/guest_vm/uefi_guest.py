@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from tb.guest_vm.errors import GuestVmError
+from tb.guest_vm.disk import run_tool
 from tb.guest_vm.kernel import Kernel
 from tb.guest_vm.linux_script import MARK, GuestLog
 from tb.guest_vm.provision import Provision
@@ -20,7 +18,8 @@ SECTORS = 32768
 SIZES = (1, 511, 4096, 70_001, 300_000)
 COPY = "COPIED"
 _SCRIPT = "STARTUP.NSH"  # the shell runs it without being asked
-_TIME = "1700000000"  # of all files, in seconds since 1970: the same seed gives the same disk
+# All files get the same time, in seconds since 1970: the same seed gives the same disk.
+_SETTINGS = {"MTOOLS_SKIP_CHECK": "1", "SOURCE_DATE_EPOCH": "1700000000"}
 
 
 @dataclass(slots=True, frozen=True)
@@ -69,12 +68,7 @@ class UefiGuest:
 
     def _mtools(self, program: str, *arguments: str) -> None:
         """Run one of the mtools on the disk. GuestVmError with its last words when it complains."""
-        command = self.provision.tool("mtools", "-c", program, "-i", str(self.image), *arguments)
-        environment = os.environ | {"MTOOLS_SKIP_CHECK": "1", "SOURCE_DATE_EPOCH": _TIME, "LC_ALL": "C"}
-        ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        if ended.returncode != 0:
-            words = ended.stderr.strip().splitlines() or ["it said nothing"]
-            raise GuestVmError(f"{program} ended with status {ended.returncode}: {words[-1]}")
+        run_tool(self.provision, program, "-i", str(self.image), *arguments, settings=_SETTINGS)
 
 
 def uefi_script(names: list[str]) -> str:

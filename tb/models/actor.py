@@ -178,15 +178,12 @@ class Actor:
             self._started = False
         elif not self._started:
             self._start()
-            if self._named_in(self.profile.driver_ok_kicks):
+            if self.device.named_in(self.profile.driver_ok_kicks):
                 self._kick_all()
 
     def _start(self) -> None:
         self._started = True
         self.server.start()
-
-    def _named_in(self, devices: tuple[str, ...]) -> bool:
-        return self.device.type.name.lower() in devices
 
     def _kick_all(self) -> None:
         for queue, ring in enumerate(self.rings):
@@ -206,7 +203,7 @@ class Actor:
             return
         if not self.function.may_dma and self.profile.bus_master_off == "stalls":
             self._waiting.add(queue)
-        elif not self._started and self._named_in(self.profile.early_notify_kicks):
+        elif not self._started and self.device.named_in(self.profile.early_notify_kicks):
             self._start()
             self._kick_all()
         else:

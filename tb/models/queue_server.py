@@ -56,7 +56,7 @@ class QueueServer:
             for size in self.device.queue_sizes
         ]
         self._unflushed = False  # something was written that no flush has followed
-        self._defers = self.device.type.name.lower() in self.profile.interrupts_after_drain
+        self._defers = self.device.named_in(self.profile.interrupts_after_drain)
         self._batches = True  # the deferred decisions are for all requests together
         self._draining = False
         self._held: bool | None = None  # not None while interrupts are put off; True: one is due

@@ -57,7 +57,7 @@ class Supply:
     def _deliver(self, queue: int) -> bool:
         """Say one thing, in as many chains as it takes, and interrupt once. False: that was all."""
         server, device = self._server, self._device
-        named = device.type.name.lower() in self._profile.interrupts_anyway
+        named = device.named_in(self._profile.interrupts_anyway)
         with server.one_interrupt(queue, due=named and device.unfinished(queue)):
             while True:
                 chain = self._pop(queue)

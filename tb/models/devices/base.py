@@ -226,8 +226,11 @@ class DeviceModel:
 
     def must_wait(self) -> bool:
         """Whether the data queues wait for DRIVER_OK (VPCI-STAT-11)."""
-        waits = self.type.name.lower() in self.profile.waits_for_driver_ok
-        return waits and not self.status & STATUS_DRIVER_OK
+        return self.named_in(self.profile.waits_for_driver_ok) and not self.status & STATUS_DRIVER_OK
+
+    def named_in(self, devices: Sequence[str]) -> bool:
+        """Whether a profile's list of devices has this type."""
+        return self.type.name.lower() in devices
 
     def is_supply(self, queue: int) -> bool:
         """Whether ``queue`` holds empty buffers that the device fills when it has something to say."""

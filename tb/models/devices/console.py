@@ -184,7 +184,7 @@ class ConsoleDevice(DeviceModel):
         return None if number is None else self.ports[number]
 
     def interrupts_anyway(self, queue: int) -> bool:
-        return not self.is_supply(queue) and "console" in self.profile.interrupts_anyway
+        return not self.is_supply(queue) and self.named_in(self.profile.interrupts_anyway)
 
     def wants(self, queue: int) -> bool:
         if queue == CONTROL_RX:

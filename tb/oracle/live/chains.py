@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from tb.models.virtqueue import DESC_INDIRECT, DESC_NEXT, DESC_WRITE
 from tb.oracle.live.plan import Plan
-from tb.oracle.live.queue import Descriptor, PlannedQueue, readable, writable
+from tb.oracle.live.queue import Descriptor, PlannedQueue, linked, readable, writable
 
 GUARD = 8  # bytes before and behind a writable buffer that must stay as they are
 FILL = 0xAA
@@ -119,10 +119,7 @@ def offer_broken(queue: PlannedQueue, parts: list[Descriptor], indirect: bool, s
     """
     plan = queue.plan
     places = list(range(len(parts))) if indirect else queue.indices(len(parts))
-    links = [
-        replace(part, flags=part.flags | DESC_NEXT, next=following)
-        for part, following in zip(parts[:-1], places[1:], strict=True)
-    ] + parts[-1:]
+    links = linked(parts, places)
     if len(links) > spare and plan.chance(0.9):
         plan.choose(MISTAKES)(queue, links, places, plan.number(spare, len(links) - 1))
     if indirect:
@@ -136,8 +133,7 @@ def offer_broken(queue: PlannedQueue, parts: list[Descriptor], indirect: bool, s
 
 def _broken_table(queue: PlannedQueue, links: list[Descriptor]) -> list[int]:
     plan = queue.plan
-    address = plan.buffer(16 * len(links))
-    plan.ram_w(address, b"".join(part.pack() for part in links))
+    address = queue.put_table(links)
     length = 16 * len(links)
     if plan.chance(0.3):
         length = plan.choose((0, 1, 8, length - 16, length + 8, length + 16, 16 * 1025, 0x80000000))

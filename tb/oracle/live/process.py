@@ -10,21 +10,18 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from struct import Struct
 from typing import Any
 
 from tb.flow.process import die_with_parent
+from tb.oracle.machine import DISK, RAM_BYTES
 
 PROGRAM = "qemu-system-x86_64"
 START_S = 30.0
 ANSWER_S = 30.0
 END_S = 5.0
-MEMORY_MIB = 64
 
 _HALT = b"\xfa\xf4\xeb\xfd"  # cli; hlt; jmp back: the processor sleeps, the machine runs
 _FIRMWARE = bytes(0xFFF0) + _HALT + bytes(12)
-_DISK_SECTORS = 2048
-_SECTOR_WORDS = 128
 
 
 class QemuError(Exception):
@@ -77,11 +74,10 @@ class Qemu:
         firmware = self.folder / "firmware.bin"
         firmware.write_bytes(_FIRMWARE)
         disk = self.folder / "disk.img"
-        word = Struct("<I").pack
-        disk.write_bytes(b"".join(word(n) * _SECTOR_WORDS for n in range(_DISK_SECTORS)))
+        disk.write_bytes(DISK)
         qtest, qmp = self._listener("qtest"), self._listener("qmp")
         command = [program, "-machine", "pc", "-accel", "tcg", "-bios", str(firmware), "-display", "none"]
-        command += ["-nodefaults", "-no-user-config", "-m", str(MEMORY_MIB), "-qtest-log", "/dev/null"]
+        command += ["-nodefaults", "-no-user-config", "-m", str(RAM_BYTES >> 20), "-qtest-log", "/dev/null"]
         command += ["-qtest", f"unix:{self.folder}/qtest", "-qmp", f"unix:{self.folder}/qmp"]
         places = {"{disk}": str(disk), "{socket}": str(self.folder / "terminal")}
         for option in options:

@@ -10,13 +10,14 @@ from tb.models.virtqueue import (
     DESC_INDIRECT,
     DESC_NEXT,
     DESC_WRITE,
+    DESCRIPTOR,
+    DESCRIPTOR_BYTES,
     F_EVENT_IDX,
     PAGE_SHIFT,
     RingLayout,
 )
 from tb.oracle.live.plan import RING_ROOM, RINGS, Plan
 
-_DESCRIPTOR = Struct("<QIHH")
 _U16 = Struct("<H")
 
 
@@ -30,7 +31,7 @@ class Descriptor:
     next: int = 0
 
     def pack(self) -> bytes:
-        return _DESCRIPTOR.pack(
+        return DESCRIPTOR.pack(
             self.address, self.length & 0xFFFFFFFF, self.flags & 0xFFFF, self.next & 0xFFFF
         )
 
@@ -100,10 +101,14 @@ class PlannedQueue:
 
     def write_table(self, parts: list[Descriptor]) -> Descriptor:
         """An indirect table of ``parts`` in a buffer; the descriptor that refers to it."""
-        address = self.plan.buffer(16 * len(parts))
-        table = linked(parts, list(range(len(parts))))
+        address = self.put_table(linked(parts, list(range(len(parts)))))
+        return Descriptor(address, DESCRIPTOR_BYTES * len(parts), DESC_INDIRECT)
+
+    def put_table(self, table: list[Descriptor]) -> int:
+        """The address of a buffer with these descriptors."""
+        address = self.plan.buffer(DESCRIPTOR_BYTES * len(table))
         self.plan.ram_w(address, b"".join(part.pack() for part in table))
-        return Descriptor(address, 16 * len(parts), DESC_INDIRECT)
+        return address
 
     # --- rings
 
