@@ -33,8 +33,8 @@ async def write_bar1(scene: Scene, rounds: int = 80) -> None:
         start = scene.rng.choice((0, 0, PBA - 64, size - MOST_BYTES)) + scene.rng.randrange(64)
         length = scene.rng.randint(1, MOST_BYTES - start % 4)
         write = memory_write(base + start, scene.rng.randbytes(min(length, size - start)))
-        if scene.rng.random() < 0.2:  # bytes in the first and the last DW go by their enables alone
-            write.first_be = scene.rng.randint(1, 15) if write.length < 3 else write.first_be
+        if scene.rng.random() < 0.2 and write.length < 3:  # longer ones may have no holes
+            write.first_be = scene.rng.randint(1, 15)
         await scene.send(write)
         if scene.rng.random() < 0.5:
             await scene.send(memory_read(base + start - start % 4, min(MOST_BYTES, size - start + start % 4)))
