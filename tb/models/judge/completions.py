@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from tb.models.judge.record import Record
 from tb.pcie.tlp import CompletionStatus, Tlp, TlpType, byte_count, first_address
@@ -48,12 +49,21 @@ class Expected:
     sent: int = 0
 
 
-class Completions:
-    """The requests waiting for their completions, and the verdicts on those."""
+class Follower(Protocol):
+    """Who learns from a completion how far the function has executed what it accepted."""
 
-    def __init__(self, record: Record, settle: Callable[[int], None]) -> None:
+    def settle(self, order: int) -> None: ...
+
+
+class Completions:
+    """The requests waiting for their completions, and the verdicts on those.
+
+    `followers` are told, in their order, that every access up to a number is executed.
+    """
+
+    def __init__(self, record: Record) -> None:
         self._record = record
-        self._settle = settle
+        self.followers: Sequence[Follower] = ()
         self.waiting: dict[int, Expected] = {}
 
     def expect(self, expected: Expected) -> None:
@@ -168,6 +178,10 @@ class Completions:
     @staticmethod
     def _is_other(word: Word, seen: int) -> bool:
         return any(not (seen ^ other) & word.mask for other in word.others)
+
+    def _settle(self, order: int) -> None:
+        for follower in self.followers:
+            follower.settle(order)
 
     def end_of_test(self) -> None:
         """Every request must have been answered."""

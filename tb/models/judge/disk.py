@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from tb.models.devices.base import Gather, MediaFlush, MediaRead, MediaResult, MediaWrite, Operation
-from tb.models.judge.chain import JudgedChain
 from tb.models.judge.media import BlockRequest, BlockResponse, BlockWriteData, MediaOperation
-from tb.models.judge.queue import JudgedQueue
+from tb.models.judge.queues.chain import JudgedChain
+from tb.models.judge.queues.dma import Dma
+from tb.models.judge.queues.state import QueueState
 from tb.models.judge.record import Record
 from tb.models.virtqueue import ChainError
 
 SECTOR = 512
 _NAMES = {MediaOperation.READ: "read", MediaOperation.WRITE: "write", MediaOperation.FLUSH: "flush"}
-Queues = Callable[[], Iterable[JudgedQueue]]
 
 
 @dataclass(slots=True)
@@ -22,7 +21,7 @@ class _Open:
     """The request the disk works on, whose it is, and whether its data have passed."""
 
     request: BlockRequest
-    queue: JudgedQueue | None = None
+    queue: QueueState | None = None
     chain: JudgedChain | None = None
     has_data: bool = False
 
@@ -30,9 +29,9 @@ class _Open:
 class Disk:
     """Matches media events with the operations the device model waits for."""
 
-    def __init__(self, record: Record, queues: Queues) -> None:
+    def __init__(self, record: Record, dma: Dma) -> None:
         self._record = record
-        self._queues = queues
+        self._dma = dma
         self._open: _Open | None = None
 
     def request(self, event: BlockRequest) -> None:
@@ -82,7 +81,7 @@ class Disk:
 
     def _claim(self, opened: _Open) -> bool:
         """Find the chain that waits for exactly this request."""
-        for queue in self._queues():
+        for queue in self._dma.states():
             for chain in queue.chains:
                 if not chain.claimed and self._asks(queue, chain) == opened.request:
                     chain.claimed = True
@@ -91,11 +90,11 @@ class Disk:
         return False
 
     @staticmethod
-    def _asks(queue: JudgedQueue, chain: JudgedChain) -> BlockRequest | None:
+    def _asks(queue: QueueState, chain: JudgedChain) -> BlockRequest | None:
         """The media request `chain` leads to: the function may open a write before it has the data."""
         operation = chain.operation
         if isinstance(operation, Gather) and operation.offset > 0:
-            operation = chain.foresee(queue.court.device, queue.number)
+            operation = chain.foresee(queue.facts.device, queue.number)
         return _as_request(operation)
 
     def _compare(self, chain: JudgedChain, data: bytes, expected: bytes, sector: int) -> None:
@@ -113,7 +112,7 @@ class Disk:
     def _accuse(self, event: BlockRequest) -> None:
         waiting = [
             (chain, asked)
-            for queue in self._queues()
+            for queue in self._dma.states()
             for chain in queue.chains
             if (asked := self._asks(queue, chain)) is not None and not chain.claimed
         ]

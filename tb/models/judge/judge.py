@@ -10,18 +10,15 @@ from collections.abc import Callable
 
 from tb.models.devices.base import DeviceModel
 from tb.models.devices.block import BlockDevice
-from tb.models.events import Events
-from tb.models.function import FunctionModel
-from tb.models.judge.accesses import Accesses, first_snapshot
+from tb.models.judge.accesses.accesses import Accesses
 from tb.models.judge.completions import Completions
-from tb.models.judge.court import Court
 from tb.models.judge.disk import Disk
-from tb.models.judge.dma import Dma
-from tb.models.judge.interrupts import Interrupts
+from tb.models.judge.facts import Facts
+from tb.models.judge.interrupts.interrupts import Interrupts
 from tb.models.judge.media import BlockRequest, BlockResponse, BlockWriteData, CapacityChanged, MediaEvent
+from tb.models.judge.queues.dma import Dma
 from tb.models.judge.record import Record
 from tb.models.judge.requests import Outcome, Requests
-from tb.models.judge.snapshots import Snapshot, Snapshots
 from tb.models.profile import Profile
 from tb.models.verdict import Verdict
 from tb.pcie.tlp import Channel, Tlp, TlpError, TlpType
@@ -48,36 +45,14 @@ class Judge:
 
     def _start(self) -> None:
         """Everything as after power-up."""
-        record, profile, device = self._record, self._profile, self._device
-        self._model = FunctionModel(profile, device)
-        self._model.cold_reset()
-        queues = len(device.queue_sizes)
-        first = first_snapshot(self._model)
-        self._snapshots = Snapshots(first)
-        self._completions = Completions(record, self._settle)
-        self._requests = Requests(record, self._snapshots)
-        self._interrupts = Interrupts(record, profile, first, queues, lambda: self._dma.undecided)
-        self._accesses = Accesses(
-            record,
-            self._model,
-            self._interrupts,
-            self._snapshots,
-            self._completions,
-            self._take_events,
-            lambda: self._requests.awaited,
-            lambda: self._requests.missing,
-        )
-        self._requests.function_ids = lambda: self._accesses.function_ids
-        court = Court(
-            record,
-            profile,
-            device,
-            self._interrupts,
-            lambda: self._model.registers.features,
-            lambda: bool(self._requests.outstanding),
-        )
-        self._dma = Dma(court, lambda: all(state.bus_master for state in self._snapshots.states))
-        self._disk = Disk(record, self._dma.all_queues)
+        self._facts = facts = Facts(self._record, self._profile, self._device)
+        self._completions = Completions(facts.record)
+        self._requests = Requests(facts)
+        self._interrupts = Interrupts(facts)
+        self._dma = Dma(facts, self._interrupts)
+        self._accesses = Accesses(facts, self._completions, self._interrupts, self._dma)
+        self._disk = Disk(facts.record, self._dma)
+        self._completions.followers = (facts.snapshots, self._accesses, self._interrupts, self._dma)
         self._handlers = {
             Channel.RX_REQ: self._accesses.request,
             Channel.TX_CPL: self._completed,
@@ -127,8 +102,8 @@ class Judge:
         old = self._device.config_bytes()
         self._device.resize(event.sectors)
         if self._device.take_config_changes():
-            self._accesses.configuration_changed(old)
-            self._interrupts.config_cause(self._snapshots.latest.generation)
+            self._accesses.registers.configuration_changed(old)
+            self._interrupts.config_cause(self._facts.snapshots.latest.generation)
 
     def unanswered(self, time_ns: int, tag: int) -> None:
         """The host will not answer the DMA read with `tag`, or only after the function may have given it up.
@@ -137,9 +112,9 @@ class Judge:
         """
         self._record.time_ns = time_ns
         if self._requests.unanswered(tag) is not None:
-            self._accesses.device_error_possible()
-            for queue in self._dma.all_queues():
-                queue.excused = True
+            self._accesses.errors.device_possible()
+            for state in self._dma.states():
+                state.excused = True
 
     def cold_reset(self, time_ns: int) -> None:
         """The function's reset pin was asserted and released: everything starts anew."""
@@ -153,7 +128,7 @@ class Judge:
         record.tlp = None
         self._completions.end_of_test()
         self._requests.end_of_test()
-        if self._snapshots.latest.bus_master:
+        if self._facts.snapshots.latest.bus_master:
             self._dma.end_of_test()
         self._interrupts.end_of_test()
 
@@ -182,11 +157,12 @@ class Judge:
     @property
     def idle(self) -> bool:
         """Whether the function has nothing to do that anybody knows of: a test may end."""
-        if self._completions.waiting or self._requests.awaited:
+        if self._completions.waiting or self._facts.reads_awaited:
             return False
-        if not self._snapshots.latest.bus_master:
+        if not self._facts.snapshots.latest.bus_master:
             return True  # its queues rest until it may master the bus again
-        return all(queue.idle or queue.stopped or queue.excused for queue in self._dma.live.values())
+        states = [queue.state for queue in self._dma.live.values()]
+        return all(state.idle or state.stopped or state.excused for state in states)
 
     # --- the four channels
 
@@ -221,21 +197,9 @@ class Judge:
         late = self._requests.given_up(tlp.tag)
         outcome = self._requests.completion(tlp)
         if outcome is not Outcome.TAKEN:
-            self._accesses.dma_error(tlp, expected=outcome is Outcome.FAILED)
+            self._accesses.errors.completion(tlp, expected=outcome is Outcome.FAILED)
         elif late:
-            self._accesses.device_error_possible()
-
-    def _take_events(self, order: int, events: Events, before: Snapshot) -> None:
-        """What a register write causes beyond the registers."""
-        for event in events:
-            self._dma.event(order, event, before.features)
-
-    def _settle(self, order: int) -> None:
-        """Every access up to `order` is executed."""
-        self._snapshots.settle(order)
-        self._accesses.settle(order)
-        self._interrupts.settle(order)
-        self._dma.settle(order)
+            self._accesses.errors.device_possible()
 
 
 def _nothing(data: bytes | None) -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import Enum
 
-from tb.models.judge.record import Record
-from tb.models.judge.snapshots import Snapshots
+from tb.models.judge.facts import Deliver, Facts, Outstanding
 from tb.pcie.tlp import (
     CompletionStatus,
     Tlp,
@@ -16,7 +13,6 @@ from tb.pcie.tlp import (
     requested_bytes,
 )
 
-Deliver = Callable[[bytes | None], None]
 # A packet cut to the old limit may still stand in a buffer when the new, smaller one takes effect.
 _LIMIT_GRACE = 4
 _SENT_TYPES = frozenset({TlpType.MEMORY_READ, TlpType.MEMORY_WRITE, TlpType.MESSAGE})
@@ -33,30 +29,13 @@ class Outcome(Enum):
     UNEXPECTED = "unexpected"
 
 
-@dataclass(slots=True)
-class Outstanding:
-    """A memory read of the function that is not completely answered yet.
-
-    `deliver` takes the bytes from the first to the last enabled one, or None when the read failed.
-    `unanswered` is set when the host will not complete it, or not in time.
-    """
-
-    tlp: Tlp
-    address: int
-    count: int
-    deliver: Deliver
-    data: bytearray = field(default_factory=bytearray)
-    unanswered: bool = False
-
-
 class Requests:
     """Judges the form of sent packets and keeps the outstanding reads by tag."""
 
-    def __init__(self, record: Record, snapshots: Snapshots) -> None:
-        self._record = record
-        self._snapshots = snapshots
-        self.outstanding: dict[int, Outstanding] = {}
-        self.function_ids: Callable[[], tuple[int, ...]] = lambda: ()
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        self._record = facts.record
+        self._reads = facts.reads
         self._limits = (128, 512)
         self._grace = 0
         self._old_limits = (128, 512)
@@ -84,7 +63,7 @@ class Requests:
             )
         if tlp.poisoned or tlp.digest:
             record.verdict("BAD-DEV-18", "The function sent a packet that is poisoned or announces a digest.")
-        ids = self.function_ids()
+        ids = self._facts.function_ids
         if tlp.requester_id not in ids:
             record.verdict(
                 "BAD-DEV-18",
@@ -96,7 +75,7 @@ class Requests:
 
     def memory(self, tlp: Tlp) -> None:
         """Judge a memory request against bus master and the size limits."""
-        snapshots = self._snapshots
+        snapshots = self._facts.snapshots
         states = snapshots.states
         if not states[0].bus_master and not any(state.bus_master for state in states):
             rule = "PCI-CFG-14"
@@ -109,7 +88,7 @@ class Requests:
 
     def _allowed_limits(self) -> tuple[int, int]:
         """Largest sizes allowed: those of every state possible, the old ones for a few packets more."""
-        states = self._snapshots.states
+        states = self._facts.snapshots.states
         now = states[0]
         limits = (now.max_payload, now.max_read_request)
         if len(states) > 1:
@@ -130,41 +109,31 @@ class Requests:
     def read(self, tlp: Tlp, deliver: Deliver) -> None:
         """Keep a memory read that was judged; `deliver` gets its bytes."""
         tag = tlp.tag
-        before = self.outstanding.get(tag)
+        before = self._reads.get(tag)
         if before is not None and not before.unanswered:
             self._record.verdict("BAD-DEV-18", f"Tag {tag} is used again while its read is outstanding.")
         address, count = requested_bytes(tlp)
-        self.outstanding[tag] = Outstanding(tlp, address, count, deliver)
+        self._reads[tag] = Outstanding(tlp, address, count, deliver)
 
     def given_up(self, tag: int) -> bool:
         """Whether the function may have given up the read with `tag`: its completion is unexpected."""
-        read = self.outstanding.get(tag)
+        read = self._reads.get(tag)
         return read is not None and read.unanswered
-
-    @property
-    def awaited(self) -> bool:
-        """Whether the host owes an answer that the function may still count on."""
-        return any(not read.unanswered for read in self.outstanding.values())
-
-    @property
-    def missing(self) -> bool:
-        """Whether a read may end, or have ended, by the function's own completion timeout."""
-        return any(read.unanswered for read in self.outstanding.values())
 
     def unanswered(self, tag: int) -> Outstanding | None:
         """The host will not answer `tag`, or only when the function may have given up."""
-        read = self.outstanding.get(tag)
+        read = self._reads.get(tag)
         if read is not None:
             read.unanswered = True
         return read
 
     def completion(self, tlp: Tlp) -> Outcome:
         """Take a completion from the host."""
-        read = self.outstanding.get(tlp.tag)
+        read = self._reads.get(tlp.tag)
         if read is None or tlp.requester_id != read.tlp.requester_id:
             return Outcome.UNEXPECTED
         if tlp.status != CompletionStatus.SUCCESS or tlp.poisoned or not self._fits(read, tlp):
-            del self.outstanding[tlp.tag]
+            del self._reads[tlp.tag]
             read.deliver(None)
             return Outcome.FAILED
         data, lead = tlp.data, tlp.lower_address & 3
@@ -173,7 +142,7 @@ class Requests:
         missing = read.count - len(read.data)
         read.data += data[:missing]
         if len(read.data) >= read.count:
-            del self.outstanding[tlp.tag]
+            del self._reads[tlp.tag]
             read.deliver(bytes(read.data))
         return Outcome.TAKEN
 
@@ -190,6 +159,6 @@ class Requests:
 
     def end_of_test(self) -> None:
         """Every read must have been answered, unless the host said that it would not."""
-        for read in self.outstanding.values():
+        for read in self._reads.values():
             if not read.unanswered:
                 self._record.verdict("BAD-RING-37", f"The host never completed the DMA read {read.tlp}.")

@@ -8,7 +8,11 @@ accepted since.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from tb.models.config_space import COMMAND_INTX_DISABLE
+from tb.models.function import FunctionModel
+from tb.models.registers import STATUS_DRIVER_OK
 
 NO_VECTOR = 0xFFFF
 
@@ -84,3 +88,53 @@ class Snapshots:
     def any(self, holds: Callable[[Snapshot], bool]) -> bool:
         """Whether `holds` of at least one state the function may be in."""
         return any(holds(state) for state in self.states)
+
+
+def config_snapshot(model: FunctionModel, before: Snapshot) -> Snapshot:
+    """`before` with what configuration space holds now."""
+    payload, request = 128, 512
+    if model.profile.pcie_capability:
+        control = model.config.read(model.profile.pcie_capability + 8, 2)
+        largest = 128 << (model.config.read(model.profile.pcie_capability + 4, 1) & 7)
+        payload = min(128 << (control >> 5 & 7), largest)
+        request = min(128 << (control >> 12 & 7), 4096)
+    return replace(
+        before,
+        bus_master=model.may_dma,
+        max_payload=payload,
+        max_read_request=request,
+        intx_disable=bool(model.config.command & COMMAND_INTX_DISABLE),
+        msix_enable=model.msix.enabled,
+        function_mask=model.msix.function_masked,
+        driver_ok=bool(model.registers.status & STATUS_DRIVER_OK),
+    )
+
+
+def first_snapshot(model: FunctionModel) -> Snapshot:
+    """The registers after a cold reset."""
+    queues = len(model.device.queue_sizes)
+    return config_snapshot(model, Snapshot(vectors=(NO_VECTOR,) * queues, entries=table_entries(model)))
+
+
+def register_snapshot(model: FunctionModel, before: Snapshot, *, resets: int) -> Snapshot:
+    """`before` with what the legacy registers hold now, after so many virtio `resets`."""
+    registers = model.registers
+    vectors = registers.vectors
+    return replace(
+        before,
+        generation=before.generation + resets,
+        bus_master=model.may_dma,
+        config_vector=registers.config_vector,
+        vectors=tuple(vectors.get(queue, NO_VECTOR) for queue in range(len(before.vectors))),
+        driver_ok=bool(registers.status & STATUS_DRIVER_OK),
+        features=registers.features,
+    )
+
+
+def table_entries(model: FunctionModel) -> tuple[Entry, ...]:
+    """The MSI-X table."""
+    entries = []
+    for vector in range(model.msix.entries):
+        low, high, data, control = model.msix.entry(vector)
+        entries.append(Entry(high << 32 | low, data, bool(control & 1)))
+    return tuple(entries)

@@ -14,7 +14,7 @@ from tb.models.devices.base import (
     Operation,
     Serve,
 )
-from tb.models.judge.buffers import Owed, ReadableStream, owed_writes
+from tb.models.judge.queues.buffers import Owed, ReadableStream, owed_writes
 from tb.models.virtqueue import (
     DESC_WRITE,
     DESCRIPTOR_BYTES,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from tb.models.events import DeviceReset, Event, Notify, QueueMoved, QueueStopped
-from tb.models.judge.court import Court
-from tb.models.judge.queue import JudgedQueue
-from tb.models.judge.requests import Deliver
+from tb.models.judge.facts import Deliver, Facts
+from tb.models.judge.interrupts.interrupts import Interrupts
+from tb.models.judge.queues.queue import JudgedQueue
+from tb.models.judge.queues.state import QueueState
 from tb.models.virtqueue import RingLayout
 from tb.pcie.tlp import Tlp, enabled_bytes, requested_bytes
 
@@ -15,14 +16,11 @@ _WHOLE = 0xF
 
 
 class Dma:
-    """The queues that are live, and those a reset has ended whose DMA may still appear (`retiring`).
+    """The queues that are live, and those a reset has ended whose DMA may still appear (`retiring`)."""
 
-    `may_send`: bus master is on for certain, so that a queue at rest has a reason of its own.
-    """
-
-    def __init__(self, court: Court, may_send: Callable[[], bool]) -> None:
-        self._court = court
-        self._may_send = may_send
+    def __init__(self, facts: Facts, interrupts: Interrupts) -> None:
+        self._facts = facts
+        self._interrupts = interrupts
         self.live: dict[int, JudgedQueue] = {}
         self._retiring: list[tuple[int, list[JudgedQueue]]] = []
         self.generation = 0
@@ -32,6 +30,10 @@ class Dma:
         yield from self.live.values()
         for _, queues in self._retiring:
             yield from queues
+
+    def states(self) -> Iterator[QueueState]:
+        """What is known of each of them."""
+        return (queue.state for queue in self.all_queues())
 
     # --- what the guest does
 
@@ -50,39 +52,47 @@ class Dma:
         queue = self.live.get(number)
         if queue is None:
             return
-        if self._may_send():
+        if self._facts.may_send:
             queue.at_rest()
         queue.kick()
 
     def _moved(self, event: QueueMoved) -> None:
-        size = self._court.device.queue_sizes[event.queue]
-        layout = RingLayout.of(event.pfn, size)
-        if event.was and event.queue in self.live:
-            self.live[event.queue].layout = layout
-        else:
-            self.live[event.queue] = JudgedQueue(self._court.now(), event.queue, layout, self.generation)
+        facts, number = self._facts, event.queue
+        layout = RingLayout.of(event.pfn, facts.device.queue_sizes[number])
+        if event.was and number in self.live:
+            self.live[number].state.layout = layout
+            return
+        self.live[number] = JudgedQueue(facts, self._interrupts, number, layout, self.generation)
+        self._tell()
+
+    def _tell(self) -> None:
+        """Put the queues on the board of facts."""
+        self._facts.queues = list(self.all_queues())
 
     def reset(self, order: int, features_before: int) -> None:
         """The guest has asked for a reset: until it completes the old queues may still be served."""
-        if self._may_send():
-            for queue in self.live.values():
-                queue.court.freeze(features_before)
+        ended = list(self.live.values())
+        if self._facts.may_send:
+            for queue in ended:
+                queue.state.freeze(features_before)
                 queue.at_rest()
-        self._retire(order, list(self.live.values()), features_before)
         self.live = {}
+        self._retire(order, ended, features_before)
         self.generation += 1
 
     def _retire(self, order: int, queues: list[JudgedQueue], features: int) -> None:
         for queue in queues:
-            queue.court.freeze(features)
-            queue.retired = True
+            queue.state.freeze(features)
+            queue.state.retired = True
         if queues:
             self._retiring.append((order, queues))
+        self._tell()
 
     def settle(self, order: int) -> None:
         """Every access up to `order` is completed: the resets among them are over (VPCI-STAT-04)."""
         if self._retiring:
             self._retiring = [entry for entry in self._retiring if entry[0] > order]
+            self._tell()
 
     # --- packets
 
@@ -112,7 +122,7 @@ class Dma:
         self._refused(refusal, "writes", address, len(data))
 
     def _refused(self, refusal: tuple[str, str, str] | None, verb: str, address: int, count: int) -> None:
-        record = self._court.record
+        record = self._facts.record
         if refusal is not None:
             record.verdict(*refusal)
         elif not self.live and not self._retiring:
@@ -124,14 +134,6 @@ class Dma:
                 f"The function {verb} {count} bytes at {address:#x}, in no ring and no buffer it was given."
             )
             record.verdict(rule, what)
-
-    @property
-    def undecided(self) -> bool:
-        """Whether a queue has published elements and the interrupt is not decided yet."""
-        return any(
-            queue.used.undecided or queue.used.open_samples or queue.used.elements
-            for queue in self.all_queues()
-        )
 
     def end_of_test(self) -> None:
         """Report what is still owed."""

@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from tb.models.judge.requests import Deliver
-
-if TYPE_CHECKING:
-    from tb.models.judge.queue import JudgedQueue
+from tb.models.judge.facts import Deliver
+from tb.models.judge.queues.chains import Chains
+from tb.models.judge.queues.decision import Decision
+from tb.models.judge.queues.state import QueueState
 
 _INDEX = 2
 _SLOTS = 4
 
 
 class AvailableRing:
-    """The available ring as the function has seen it.
+    """The available ring as the function has seen it; `chains` takes what its slots name."""
 
-    Free-running 16-bit indices: `seen` the furthest index read, `told` the one read last, `next_slot` the
-    next slot to be read. `owes_look` is set from a kick until the index is read again.
-    """
+    __slots__ = ("_chains", "_decision", "_queue")
 
-    __slots__ = ("_queue", "next_slot", "owes_look", "seen", "told")
-
-    def __init__(self, queue: JudgedQueue) -> None:
+    def __init__(self, queue: QueueState, chains: Chains, decision: Decision) -> None:
         self._queue = queue
-        self.seen = 0
-        self.told = 0
-        self.next_slot = 0
-        self.owes_look = False
-
-    @property
-    def exposed(self) -> int:
-        """Slots the function may read now."""
-        return (self.seen - self.next_slot) & 0xFFFF
+        self._chains = chains
+        self._decision = decision
 
     def read(self, address: int, count: int) -> Deliver | None:
         """Judge a read that touches the ring; None (and a refusal) when the function may not make it."""
@@ -66,35 +53,35 @@ class AvailableRing:
             return None
         size = queue.layout.size
         start, count = first >> 1, (last - first) >> 1
-        ahead = (start - self.next_slot) % size
-        if ahead + count > self.exposed:
+        ahead = (start - queue.next_slot) % size
+        if ahead + count > queue.exposed:
             queue.refuse(
                 "VRING-AV-06",
                 f"reads available slot {start}, which is not exposed or was read before",
-                f"slot {self.next_slot % size} next, {self.exposed} exposed",
+                f"slot {queue.next_slot % size} next, {queue.exposed} exposed",
             )
             return None
         if ahead:
             queue.refuse(
-                "VRING-AV-03", f"reads available slot {start} out of order", f"slot {self.next_slot % size}"
+                "VRING-AV-03", f"reads available slot {start} out of order", f"slot {queue.next_slot % size}"
             )
             return None
-        return range(self.next_slot, self.next_slot + count)
+        return range(queue.next_slot, queue.next_slot + count)
 
     def _accept(self, first: int, last: int, slots: range) -> Deliver:
         """The read is right: note what it asks for and what its bytes will tell."""
         queue = self._queue
         layout = queue.layout
-        self.next_slot = (self.next_slot + len(slots)) & 0xFFFF
+        queue.next_slot = (queue.next_slot + len(slots)) & 0xFFFF
         has_index = first <= _INDEX and last >= _SLOTS
         has_flags = first == 0
         has_event = last == _SLOTS + 2 * layout.size + 2
         if has_index:
-            self.owes_look = False
-            queue.used.event_looked = True
-        event_idx = queue.court.event_idx
-        sample = queue.used.sample_issued() if (has_event if event_idx else has_flags) else None
-        publishes = queue.used.publishes
+            queue.owes_look = False
+            queue.event_looked = True
+        event_idx = queue.event_idx
+        sample = self._decision.sample_issued() if (has_event if event_idx else has_flags) else None
+        publishes = queue.publishes
 
         def deliver(data: bytes | None) -> None:
             if queue.failed(data):
@@ -102,31 +89,31 @@ class AvailableRing:
             assert data is not None
             index = _word(data, _INDEX - first) if has_index else None
             if index is not None:
-                queue.used.index_known(index, publishes)
+                self._decision.index_known(index, publishes)
                 self._learn(index)
             if sample is not None:
                 flags = data[0] if has_flags else 0
                 event = _word(data, len(data) - 2) if has_event else 0
-                queue.used.decide(sample, flags, event)
+                self._decision.decide(sample, flags, event)
             for turn, number in enumerate(slots):
                 head = _word(data, 2 * turn + max(0, _SLOTS - first))
-                queue.take(number & 0xFFFF, head)
+                self._chains.take(number & 0xFFFF, head)
 
         return deliver
 
     def _learn(self, index: int) -> None:
         """The function has read the available index."""
         queue = self._queue
-        new = (index - self.next_slot) & 0xFFFF
+        new = (index - queue.next_slot) & 0xFFFF
         if new > queue.layout.size:
             queue.stop(
                 "VRING-AV-04",
                 f"the available index {index} is {new} ahead of the next slot, more than the ring has",
             )
             return
-        self.told = index
-        if new > self.exposed:
-            self.seen = index
+        queue.told = index
+        if new > queue.exposed:
+            queue.seen = index
 
 
 def _word(data: bytes, place: int) -> int:

@@ -1,0 +1,86 @@
+"""The board of facts: what the judges of one function know, each fact with one writer, for all to read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tb.models.devices.base import DeviceModel
+from tb.models.function import FunctionModel
+from tb.models.judge.record import Record
+from tb.models.judge.snapshots import Snapshots, first_snapshot
+from tb.models.profile import Profile
+from tb.pcie.tlp import Tlp
+
+Deliver = Callable[[bytes | None], None]
+
+
+@dataclass(slots=True)
+class Outstanding:
+    """A memory read of the function that is not completely answered yet.
+
+    `deliver` takes the bytes from the first to the last enabled one, or None when the read failed.
+    `unanswered` is set when the host will not complete it, or not in time.
+    """
+
+    tlp: Tlp
+    address: int
+    count: int
+    deliver: Deliver
+    data: bytearray = field(default_factory=bytearray)
+    unanswered: bool = False
+
+
+class Deciding(Protocol):
+    """A queue, as far as others than its own judges look at it."""
+
+    @property
+    def deciding(self) -> bool: ...
+
+
+class Facts:
+    """Everything that more than one judge needs.
+
+    `model` follows what the guest does (written by the accesses), `snapshots` are the register states the
+    function may be in, `function_ids` the ids it may go by, `reads` its outstanding memory reads by tag
+    (written by the requests), `queues` those whose DMA may appear (written by the DMA).
+    """
+
+    __slots__ = ("device", "function_ids", "model", "profile", "queues", "reads", "record", "snapshots")
+
+    def __init__(self, record: Record, profile: Profile, device: DeviceModel) -> None:
+        self.record = record
+        self.profile = profile
+        self.device = device
+        self.model = FunctionModel(profile, device)
+        self.model.cold_reset()
+        self.snapshots = Snapshots(first_snapshot(self.model))
+        self.function_ids: tuple[int, ...] = (0,)
+        self.reads: dict[int, Outstanding] = {}
+        self.queues: list[Deciding] = []
+
+    @property
+    def features(self) -> int:
+        """The features accepted now."""
+        return self.model.registers.features
+
+    @property
+    def reads_awaited(self) -> bool:
+        """Whether the host owes an answer that the function may still count on."""
+        return any(not read.unanswered for read in self.reads.values())
+
+    @property
+    def reads_missing(self) -> bool:
+        """Whether a read may end, or have ended, by the function's own completion timeout."""
+        return any(read.unanswered for read in self.reads.values())
+
+    @property
+    def undecided(self) -> bool:
+        """Whether a queue has published elements and the interrupt is not decided yet."""
+        return any(queue.deciding for queue in self.queues)
+
+    @property
+    def may_send(self) -> bool:
+        """Whether bus master is on for certain, so that a queue at rest has a reason of its own."""
+        return all(state.bus_master for state in self.snapshots.states)

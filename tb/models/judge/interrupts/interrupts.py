@@ -1,0 +1,123 @@
+"""The interrupt side as seen from the bus: causes and accesses go in, interrupts are judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tb.models.judge.facts import Facts
+from tb.models.judge.interrupts.debts import Debts
+from tb.models.judge.interrupts.effects import write_change
+from tb.models.judge.interrupts.line import Line
+from tb.models.judge.interrupts.messages import Messages
+from tb.models.judge.interrupts.worlds import World, Worlds
+from tb.models.judge.snapshots import Snapshot
+from tb.pcie.tlp import Tlp
+
+
+class Interrupts:
+    """Keeps the worlds the function may be in; judges what it sends, and what it owes."""
+
+    def __init__(self, facts: Facts) -> None:
+        queues = len(facts.device.queue_sizes)
+        self._facts = facts
+        self._config_source = queues
+        self._worlds = worlds = Worlds(facts.profile, facts.snapshots.latest, queues + 1)
+        self._debts = debts = Debts(facts.record, worlds, queues + 1)
+        self._messages = Messages(facts, worlds, debts)
+        self._line = Line(facts, worlds, debts)
+
+    # --- causes and accesses
+
+    def queue_cause(self, queue: int, generation: int, *, certain: bool) -> None:
+        """The function has read that the guest wants (or may want) an interrupt for `queue`."""
+        self._cause(queue, generation, certain=certain)
+
+    def config_cause(self, generation: int) -> None:
+        """The device configuration has changed (VPCI-STAT-24)."""
+        self._cause(self._config_source, generation, certain=True)
+
+    def _cause(self, source: int, generation: int, *, certain: bool) -> None:
+        self._debts.age()
+        self._debts.flush()
+        self._worlds.cause(source, generation, certain=certain)
+        self._debts.cause(source)
+
+    def write(self, order: int, before: Snapshot, after: Snapshot) -> None:
+        """A register write that leads from `before` to `after` was accepted."""
+        if after.generation != before.generation:
+            self._debts.completion_sent()  # a reset forgives only what is not overdue
+        self._step(order, after, write_change(self._facts.profile, before, after))
+        if before.entries is not after.entries:
+            self._messages.collect_addresses()
+
+    def read_isr(self, order: int, key: int) -> None:
+        """A read of the ISR was accepted: it returns and clears it, and drops the level (VPCI-INT-02).
+
+        `key` is what `check_read` will name the value by.
+        """
+
+        def change(world: World) -> tuple[World, ...]:
+            return (world._replace(isr=0, level=0, read=(*world.read, (key, world.isr))),)
+
+        self._step(order, self._worlds.latest, change)
+
+    def read_level(self, order: int, key: int) -> None:
+        """A read of the Interrupt Status bit was accepted (PCI-CFG-13)."""
+        self._observe(order, key, lambda world: world.level)
+
+    def read_pending(self, order: int, key: int, shift: int, mask: int) -> None:
+        """A read of the pending bits from vector `shift` on, as far as `mask` has ones, was accepted."""
+        self._observe(order, key, lambda world: world.pending >> shift & mask)
+
+    def _observe(self, order: int, key: int, value: Callable[[World], int]) -> None:
+        def change(world: World) -> tuple[World, ...]:
+            return (world._replace(read=(*world.read, (key, value(world)))),)
+
+        self._debts.age()
+        self._worlds.step(order, self._worlds.latest, change)
+
+    def _step(self, order: int, after: Snapshot, change: Callable[[World], tuple[World, ...]]) -> None:
+        self._debts.age()
+        self._worlds.step(order, after, change)
+        self._debts.touch()
+
+    def settle(self, order: int) -> None:
+        """Every access up to `order` is executed."""
+        if not self._worlds.unsettled:
+            return
+        self._debts.age()
+        self._worlds.settle(order)
+        self._debts.touch()
+        self._messages.collect_addresses()
+
+    def check_read(self, key: int, seen: int) -> set[int] | None:
+        """Hold `seen` against what the read may return: None when it fits, else the values that would."""
+        possible = self._worlds.values_read(key)
+        self._worlds.observe_read(key, seen)
+        return None if seen in possible else possible
+
+    # --- what the function sends
+
+    def is_message(self, tlp: Tlp) -> bool:
+        """Whether a memory write looks like an MSI-X message: it goes to the address of a table entry."""
+        return self._messages.is_message(tlp)
+
+    def message(self, tlp: Tlp) -> None:
+        """Judge an MSI-X message."""
+        self._messages.message(tlp)
+
+    def intx(self, tlp: Tlp) -> None:
+        """Judge an INTx message."""
+        self._line.message(tlp)
+
+    def packet_sent(self) -> None:
+        """The function has sent a packet other than an interrupt: the clock by which one is overdue."""
+        self._debts.packet_sent()
+
+    def completion_sent(self) -> None:
+        """The function has sent a completion, which no interrupt due long since may follow."""
+        self._debts.completion_sent()
+
+    def end_of_test(self) -> None:
+        """Nothing may be owed any more."""
+        self._debts.end_of_test()

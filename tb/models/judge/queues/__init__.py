@@ -1,0 +1,1 @@
+"""Judges the DMA of the virtqueues: what is read, what is written, in which order."""

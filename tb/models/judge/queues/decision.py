@@ -1,0 +1,103 @@
+"""The decision to interrupt: what the guest wants is read after the used index was written, then obeyed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tb.models.judge.interrupts.interrupts import Interrupts
+from tb.models.judge.queues.state import QueueState
+from tb.models.virtqueue import needs_interrupt
+
+
+@dataclass(slots=True, frozen=True)
+class Sample:
+    """A read of the guest's suppression value, made after the used index became `new`."""
+
+    new: int
+    publishes: int
+
+
+class Decision:
+    """Follows one queue from a write of its used index to the interrupt that it leads to, or not."""
+
+    __slots__ = (
+        "_checked",
+        "_index_known",
+        "_interrupts",
+        "_queue",
+        "_waiting_certain",
+        "_waiting_for_index",
+    )
+
+    def __init__(self, queue: QueueState, interrupts: Interrupts) -> None:
+        self._queue = queue
+        self._interrupts = interrupts
+        self._checked: set[int | None] = {None, 0}
+        self._index_known: int | None = None
+        self._waiting_for_index: int | None = None
+        self._waiting_certain = True
+
+    def published(self) -> None:
+        """The function has written the used index: it must ask what the guest wants."""
+        self._queue.undecided = True
+        self._index_known = None
+        self._waiting_for_index = None
+
+    @property
+    def open(self) -> bool:
+        """Whether the function has not found out yet what the guest wants."""
+        queue = self._queue
+        return bool(queue.undecided or queue.open_samples or self._waiting_for_index is not None)
+
+    def sample_issued(self) -> Sample | None:
+        """The function asks for the suppression value; None when it has published nothing new."""
+        queue = self._queue
+        if not queue.undecided:
+            return None
+        queue.undecided = False
+        queue.open_samples += 1
+        return Sample(queue.published, queue.publishes)
+
+    def index_known(self, index: int, publishes: int) -> None:
+        """The function has read the available index, asking after `publishes` writes of the used index."""
+        if publishes != self._queue.publishes:
+            return
+        self._index_known = index
+        if self._waiting_for_index is None:
+            return
+        new, self._waiting_for_index = self._waiting_for_index, None
+        if index == new:
+            self._cause(certain=self._waiting_certain)
+
+    def decide(self, sample: Sample, flags: int, event: int) -> None:
+        """The function has the suppression value: the interrupt may come from now on, or must not."""
+        queue = self._queue
+        queue.open_samples -= 1
+        features = queue.features
+        news = {sample.new, queue.published}
+        answers = {
+            needs_interrupt(features, flags=flags, used_event=event, new=new, old=old, drained=False)
+            for new in news
+            for old in self._checked
+        }
+        self._checked = set(news)
+        if True in answers:
+            self._cause(certain=False not in answers)
+        if False in answers and queue.notify_on_empty:
+            self._decide_on_empty(sample, certain=True not in answers)
+
+    def _decide_on_empty(self, sample: Sample, *, certain: bool) -> None:
+        """NOTIFY_ON_EMPTY: a ring used up interrupts, whatever the guest suppresses (VRING-INT-05)."""
+        queue = self._queue
+        if sample.publishes != queue.publishes:
+            self._cause(certain=False)
+        elif self._index_known is not None:
+            if self._index_known == sample.new:
+                self._cause(certain=certain)
+        elif queue.seen == sample.new:
+            self._waiting_for_index = sample.new
+            self._waiting_certain = certain  # else the interrupt may have come by the other rule already
+
+    def _cause(self, *, certain: bool) -> None:
+        queue = self._queue
+        self._interrupts.queue_cause(queue.number, queue.generation, certain=certain)

@@ -1,0 +1,163 @@
+"""What is known of one virtqueue: written and read by the judges of its parts."""
+
+from __future__ import annotations
+
+from tb.models.devices.base import DeviceType
+from tb.models.judge.facts import Facts
+from tb.models.judge.queues.chain import JudgedChain
+from tb.models.virtqueue import F_EVENT_IDX, F_INDIRECT_DESC, F_NOTIFY_ON_EMPTY, RingLayout
+
+_DATA_RULES = {
+    DeviceType.BLOCK: "VBLK-06",
+    DeviceType.NET: "VNET-13",
+    DeviceType.CONSOLE: "VCON-11",
+    DeviceType.ENTROPY: "VRNG-06",
+    DeviceType.BALLOON: "VBAL-08",
+}
+
+
+class QueueState:
+    """One queue, from the write of its address to the reset.
+
+    `kicked`: the guest has notified it at least once; `stopped` says why the queue must stand still until
+    reset, and `stop_rule` which rule says so; `excused`: the host has spoilt something on purpose, so nothing
+    is owed any more; `retired`: a reset came between. `chains` are those taken and not used yet.
+
+    Of the available ring, free-running 16-bit indices: `seen` the furthest index read, `told` the one read
+    last, `next_slot` the next slot to be read; `owes_look` is set from a kick until the index is read again.
+
+    Of the used ring: `published` is the used index; `elements` the chains of elements written behind it;
+    `publishes` counts the index writes; `undecided` is set from such a write until the function reads whether
+    the guest wants an interrupt, `open_samples` counts the reads of that under way; `event` is avail_event,
+    `event_looked` whether the available index was read again since it was written.
+    """
+
+    __slots__ = (
+        "_features",
+        "chains",
+        "elements",
+        "event",
+        "event_looked",
+        "excused",
+        "facts",
+        "generation",
+        "kicked",
+        "last_dma_ns",
+        "layout",
+        "next_slot",
+        "number",
+        "open_samples",
+        "owes_look",
+        "published",
+        "publishes",
+        "refusal",
+        "retired",
+        "seen",
+        "stop_rule",
+        "stopped",
+        "told",
+        "undecided",
+    )
+
+    def __init__(self, facts: Facts, number: int, layout: RingLayout, generation: int) -> None:
+        self.facts = facts
+        self.number = number
+        self.layout = layout
+        self.generation = generation
+        self.chains: list[JudgedChain] = []
+        self.refusal: tuple[str, str, str] | None = None
+        self.last_dma_ns = 0
+        self.kicked = False
+        self.stopped = ""
+        self.stop_rule = ""
+        self.excused = False
+        self.retired = False
+        self._features: int | None = None
+        self.seen = 0
+        self.told = 0
+        self.next_slot = 0
+        self.owes_look = False
+        self.published = 0
+        self.publishes = 0
+        self.elements = 0
+        self.undecided = False
+        self.open_samples = 0
+        self.event = 0
+        self.event_looked = True
+
+    # --- verdicts
+
+    def refuse(self, rule: str, what: str, expected: str = "") -> None:
+        """Why the access is not one for this queue; becomes a verdict if no other queue takes it."""
+        self.refusal = (rule, f"The function {what} (queue {self.number}).", expected)
+
+    def verdict(self, rule: str, what: str, expected: object = "", seen: object = "") -> None:
+        """Report a fault in this queue; `what` is a clause."""
+        self.facts.record.verdict(rule, f"Queue {self.number}: {what}.", expected, seen)
+
+    # --- what was negotiated
+
+    def freeze(self, features: int) -> None:
+        """A reset has cleared the features; the queue it ended goes on with what it had."""
+        self._features = features
+
+    @property
+    def features(self) -> int:
+        """The features the queue works with."""
+        return self.facts.features if self._features is None else self._features
+
+    @property
+    def event_idx(self) -> bool:
+        return bool(self.features >> F_EVENT_IDX & 1)
+
+    @property
+    def notify_on_empty(self) -> bool:
+        return bool(self.features >> F_NOTIFY_ON_EMPTY & 1)
+
+    @property
+    def indirect(self) -> bool:
+        return bool(self.features >> F_INDIRECT_DESC & 1)
+
+    @property
+    def data_rule(self) -> str:
+        """The requirement that wrong bytes in a buffer break."""
+        return _DATA_RULES[self.facts.device.type]
+
+    # --- where it stands
+
+    @property
+    def exposed(self) -> int:
+        """Slots the function may read now."""
+        return (self.seen - self.next_slot) & 0xFFFF
+
+    @property
+    def deciding(self) -> bool:
+        """Whether used elements are written whose interrupt the function has no business to send yet."""
+        return bool(self.undecided or self.open_samples or self.elements)
+
+    @property
+    def spoilt(self) -> bool:
+        """Whether data may be missing: the host failed a read, or a reset came between."""
+        return bool(self.stopped) or self.excused or self.retired
+
+    @property
+    def idle(self) -> bool:
+        """Whether the function has nothing to do for this queue that anybody knows of."""
+        return not (self.owes_look or self.exposed or self.chains)
+
+    # --- why it stops
+
+    def stop(self, rule: str, why: str) -> None:
+        """The function has learnt something after which the queue stands still until reset."""
+        if self.stopped:
+            return
+        self.stopped = why
+        self.stop_rule = rule
+        for chain in self.chains:
+            chain.dead = chain.chain is None or chain.error is not None
+
+    def failed(self, data: bytes | None) -> bool:
+        """Whether a read failed; then the queue must stop (BAD-RING-37, VFIO-15)."""
+        if data is None:
+            self.stop("BAD-RING-37", "a DMA read of it failed")
+        return data is None
