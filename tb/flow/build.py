@@ -16,25 +16,29 @@ from pathlib import Path
 
 import cocotb_tools.config
 
+from tb.dut.adapter import adapter_text
+from tb.dut.description import Description, read_description
+from tb.dut.table import DutError
 from tb.flow import runtime
 from tb.flow.errors import FlowError
 from tb.flow.locks import alone_in
-from tb.flow.paths import BUILDS, ROOT, shown
+from tb.flow.paths import BUILDS, OWN_DUT, ROOT, shown
 from tb.flow.plan import Configuration
 from tb.flow.process import run_program
 from tb.flow.toolchain import build_environment, can_write_fst, compiler_identity, find_verilator
 
 TOP = "tb_top"
-FILE_LISTS = ("rtl/files.f", "tb/harness/files.f")
-SOURCE_FOLDERS = ("rtl", "tb/harness")
-SOURCE_SUFFIXES = {".sv", ".svh", ".v", ".vh", ".vlt", ".f", ".cpp", ".cc", ".h", ".hpp"}
+HARNESS = ROOT / "tb" / "harness"
+HARNESS_LIST = HARNESS / "files.f"
+HARNESS_SUFFIXES = {".sv", ".vlt", ".f", ".cpp", ".h"}
+ADAPTER = "dut.sv"
 BARE_MAIN = ROOT / "tb" / "flow" / "bare_main.cpp"
 # cocotb's main program looks at VM_TRACE, which Verilator leaves at 0 for FST.
 FST_FLAGS = ("--trace-fst", "-CFLAGS", "-DVM_TRACE=1")
 VCD_FLAGS = ("--trace",)
 # One file of all generated code: with so few of them, precompiled headers cost more than a second core gains.
 MAKE_VARIABLES = ("OPT_GLOBAL=-O2", "VM_PARALLEL_BUILDS=0")
-C_FLAGS = f"-I{ROOT / 'tb' / 'harness'} -std=c++20"
+C_FLAGS = f"-I{HARNESS} -std=c++20"
 ERRORS_SHOWN = 15
 
 
@@ -48,14 +52,16 @@ class Use(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What to build. `rtl` is the folder that holds `rtl/` (the project's, or a faulty copy).
+    """What to build: the function that `dut` describes.
 
-    A build that runs once only is better not `optimised`: it compiles in two thirds of the time.
+    Without it, the project's own, or the copy of it in the folder `rtl` (which holds a `rtl/`). A build that
+    runs once only is better not `optimised`: it compiles in two thirds of the time.
     """
 
     configuration: Configuration
     use: Use = Use.PYTHON
     rtl: Path = ROOT
+    dut: Path | None = None
     builds: Path = BUILDS
     optimised: bool = True
 
@@ -64,6 +70,16 @@ class Recipe:
         """Where the build lives."""
         suffix = "" if self.use is Use.PYTHON else f"-{self.use.value}"
         return self.builds / f"{self.configuration.name}{suffix}"
+
+    @property
+    def description(self) -> Description:
+        """The function to build. Raises FlowError for a description that cannot be used."""
+        return described(self.dut or self.rtl / OWN_DUT.relative_to(ROOT))
+
+    @property
+    def adapter(self) -> Path:
+        """The generated module that puts the function behind the ports of the harness."""
+        return self.folder / ADAPTER
 
     @property
     def executable(self) -> Path:
@@ -76,41 +92,36 @@ class Recipe:
         return "dump.fst" if can_write_fst() else "dump.vcd"
 
 
+def described(path: Path) -> Description:
+    """The description of a function. Raises FlowError, naming file and field, for one that cannot be used."""
+    try:
+        return read_description(path)
+    except DutError as error:
+        raise FlowError(str(error)) from None
+
+
+def harness_files() -> list[Path]:
+    """The files of the harness, from its list: one path a line, relative to the project's folder."""
+    lines = HARNESS_LIST.read_text(encoding="utf-8").splitlines()
+    entries = [line.partition("//")[0].strip() for line in lines]
+    return [ROOT / entry for entry in entries if entry]
+
+
 def listed_files(recipe: Recipe) -> list[Path]:
-    """The files to compile, from the file lists: one path a line, relative to the project's folder; `//`
-    comments.
-
-    Raises FlowError, naming list and line, for a list or a file that is not there.
-    """
-    files = []
-    for name in FILE_LISTS:
-        path = _below(recipe, name)
-        try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-        except OSError as error:
-            raise FlowError(f"{name} cannot be read: {error.strerror}.") from None
-        for number, line in enumerate(lines, 1):
-            entry = line.partition("//")[0].partition("#")[0].strip()
-            if not entry:
-                continue
-            source = _below(recipe, entry)
-            if not source.is_file():
-                raise FlowError(f"{name} line {number}: there is no file {entry}.")
-            files.append(source)
-    return files
-
-
-def _below(recipe: Recipe, name: str) -> Path:
-    """A path of the project; those below `rtl` are the recipe's."""
-    return (recipe.rtl if name.split("/")[0] == "rtl" else ROOT) / name
+    """The files to compile: the function's, the adapter's, the harness's."""
+    return [*recipe.description.sources.files, recipe.adapter, *harness_files()]
 
 
 def _all_sources(recipe: Recipe) -> list[Path]:
-    """Everything that can go into the build, headers too."""
+    """Everything that can go into the build and is not generated, headers too."""
     found = [BARE_MAIN] if recipe.use is Use.BARE else []
-    for name in SOURCE_FOLDERS:
-        found += sorted(path for path in _below(recipe, name).rglob("*") if path.suffix in SOURCE_SUFFIXES)
-    return found
+    found += recipe.description.sources.watched()
+    return found + sorted(path for path in HARNESS.rglob("*") if path.suffix in HARNESS_SUFFIXES)
+
+
+def adapter_of(recipe: Recipe) -> str:
+    """The text of the adapter."""
+    return adapter_text(recipe.description, recipe.configuration.parameters)
 
 
 def _use_flags(recipe: Recipe) -> list[str]:
@@ -127,7 +138,8 @@ def _use_flags(recipe: Recipe) -> list[str]:
 
 def verilate_command(recipe: Recipe) -> list[str]:
     """The Verilator command of a build."""
-    parameters = [f"-G{name}={value}" for name, value in sorted(recipe.configuration.parameters.items())]
+    dut = recipe.description
+    width = dut.facts(recipe.configuration.parameters).data_width
     return [
         str(find_verilator().program),
         "--cc",
@@ -140,10 +152,10 @@ def verilate_command(recipe: Recipe) -> list[str]:
         *("-Wno-fatal", "-Wno-lint", "-Wno-style"),
         *("--timescale", "1ns/1ns"),
         *("--top-module", TOP, "--prefix", "Vtop", "-o", TOP, "-Mdir", str(recipe.folder)),
-        f"-I{_below(recipe, 'rtl/')}",
-        f"-I{ROOT / 'tb' / 'harness'}",
+        *(f"-I{folder}" for folder in (*dut.sources.include, HARNESS)),
+        *(f"-D{name}" for name in dut.sources.defines),
         *("-CFLAGS", C_FLAGS),
-        *parameters,
+        *(f"-GDataWidth={width}", f"-GHalfPeriod={dut.clock.period_ns // 2}"),
         *_use_flags(recipe),
         *map(str, listed_files(recipe)),
     ]
@@ -166,6 +178,7 @@ def fingerprint(recipe: Recipe) -> str:
         compiler_identity(),
     ]
     digest.update(json.dumps(identity).encode())
+    digest.update(adapter_of(recipe).encode())
     for path in _all_sources(recipe):
         digest.update(f"{path.name}\0".encode())
         digest.update(path.read_bytes())
@@ -193,6 +206,7 @@ async def build(recipe: Recipe, *, jobs: int = os.cpu_count() or 1) -> bool:
         stamp.unlink(missing_ok=True)
         # Taken before the files are read: an edit during the build makes the next command build again.
         mark = fingerprint(recipe)
+        recipe.adapter.write_text(adapter_of(recipe), encoding="utf-8")
         await _step("Verilator", verilate_command(recipe), recipe.folder / "verilate.log")
         store = runtime.store(recipe.use.value, *MAKE_VARIABLES, C_FLAGS, str(can_write_fst()))
         runtime.lend(store, recipe.folder)

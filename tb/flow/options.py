@@ -12,6 +12,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tb.flow.paths import OWN_DUT
+
 VARIABLE = "VPCI_OPTIONS"
 
 
@@ -19,14 +21,15 @@ VARIABLE = "VPCI_OPTIONS"
 class SimOptions:
     """Options of one run of one test on one build.
 
-    `device` is the device's name (`block`), `configuration` the name of the RTL configuration in
-    `testplan.toml` and `parameters` its Verilog parameters (name to value, those that differ from the
-    RTL's defaults). `test` is the test's class name. `seed` is a non-negative integer; the same seed gives
-    the same run. `disk` is the user's disk image or None for the test's own, `bytes_limit` how much of it
-    is read (bytes, None: all). `results_dir` is where the test writes `counters.json`, `progress` the file
-    it appends its progress to ("" for none).
+    `dut` is the description of the function, `device` the device's name (`block`), `configuration` the name
+    of the RTL configuration and `parameters` its Verilog parameters (name to value, those that differ from
+    the description's). `test` is the test's class name. `seed` is a non-negative integer; the same seed gives
+    the same run. `disk` is the user's disk image or None for the test's own, `bytes_limit` how much of it is
+    read (bytes, None: all). `results_dir` is where the test writes `counters.json`, `progress` the file it
+    appends its progress to ("" for none).
     """
 
+    dut: str = str(OWN_DUT)
     device: str = "block"
     configuration: str = "block"
     parameters: Mapping[str, int] = field(default_factory=dict)

@@ -14,6 +14,7 @@ SIM_BUILD = ROOT / "sim_build"
 BUILDS = SIM_BUILD / "build"
 RUNS = SIM_BUILD / "runs"
 RESULTS = SIM_BUILD / "results"
+OWN_DUT = ROOT / "rtl" / "dut.toml"
 TEST_PLAN = ROOT / "testplan.toml"
 
 

@@ -5,20 +5,13 @@
 module tb_top
   import harness_pkg::*;
 #(
-    parameter int unsigned DeviceType        = 2,
-    parameter int unsigned DataWidth         = 256,
-    parameter int unsigned NumQueues         = 1,
-    parameter int unsigned QueueSize         = 256,
-    parameter int unsigned NumVectors        = 3,
-    parameter int unsigned MaxSegments       = 256,
-    parameter bit          ReadOnly          = 1'b0,
-    parameter int unsigned CompletionTimeout = 125_000,
-    parameter int unsigned StallLimit        = 100_000
+    parameter int unsigned DataWidth  = 256,
+    parameter int unsigned HalfPeriod = 4,        // ns, of the clock
+    parameter int unsigned StallLimit = 100_000
 );
   timeunit 1ns;
   timeprecision 1ns;
 
-  localparam int unsigned HalfPeriod  = 4;   // ns, 125 MHz
   localparam int unsigned ResetClocks = 8;
 
   /* verilator lint_off PROCASSINIT */
@@ -110,56 +103,48 @@ module tb_top
     if (rst_n_q && !rst_n) harness_reset();
   end
 
-  virtio_pci_function #(
-      .DeviceType       (virtio_pci_pkg::device_type_e'(DeviceType)),
-      .DataWidth        (DataWidth),
-      .NumQueues        (NumQueues),
-      .QueueSize        (QueueSize),
-      .NumVectors       (NumVectors),
-      .MaxSegments      (MaxSegments),
-      .ReadOnly         (ReadOnly),
-      .CompletionTimeout(CompletionTimeout)
-  ) u_function (
-      .clk_i            (clk),
-      .rst_ni           (rst_n),
-      .rx_req_valid_i   (rx_req_valid),
-      .rx_req_ready_o   (rx_req_ready),
-      .rx_req_hdr_i     (rx_req_hdr),
-      .rx_req_data_i    (rx_req_data),
-      .rx_req_last_i    (rx_req_last),
-      .tx_cpl_valid_o   (tx_cpl_valid),
-      .tx_cpl_ready_i   (tx_cpl_ready),
-      .tx_cpl_hdr_o     (tx_cpl_hdr),
-      .tx_cpl_data_o    (tx_cpl_data),
-      .tx_cpl_last_o    (tx_cpl_last),
-      .tx_req_valid_o   (tx_req_valid),
-      .tx_req_ready_i   (tx_req_ready),
-      .tx_req_hdr_o     (tx_req_hdr),
-      .tx_req_data_o    (tx_req_data),
-      .tx_req_last_o    (tx_req_last),
-      .rx_cpl_valid_i   (rx_cpl_valid),
-      .rx_cpl_ready_o   (rx_cpl_ready),
-      .rx_cpl_hdr_i     (rx_cpl_hdr),
-      .rx_cpl_data_i    (rx_cpl_data),
-      .rx_cpl_last_i    (rx_cpl_last),
-      .blk_req_valid_o  (blk_req_valid),
-      .blk_req_ready_i  (blk_req_ready),
-      .blk_req_op_o     (blk_req_op),
-      .blk_req_sector_o (blk_req_sector),
-      .blk_req_count_o  (blk_req_count),
-      .blk_wdata_valid_o(blk_wdata_valid),
-      .blk_wdata_ready_i(blk_wdata_ready),
-      .blk_wdata_o      (blk_wdata),
-      .blk_wdata_last_o (blk_wdata_last),
-      .blk_rdata_valid_i(blk_rdata_valid),
-      .blk_rdata_ready_o(blk_rdata_ready),
-      .blk_rdata_i      (blk_rdata),
-      .blk_rdata_last_i (blk_rdata_last),
-      .blk_rsp_valid_i  (blk_rsp_valid),
-      .blk_rsp_ready_o  (blk_rsp_ready),
-      .blk_rsp_error_i  (blk_rsp_error),
-      .blk_capacity_i   (blk_capacity),
-      .blk_serial_i     (blk_serial)
+  // The function under test, put behind these names by a generated module.
+  dut #(.DataWidth(DataWidth)) u_dut (
+      .clk            (clk),
+      .rst_n          (rst_n),
+      .rx_req_valid   (rx_req_valid),
+      .rx_req_ready   (rx_req_ready),
+      .rx_req_hdr     (rx_req_hdr),
+      .rx_req_data    (rx_req_data),
+      .rx_req_last    (rx_req_last),
+      .tx_cpl_valid   (tx_cpl_valid),
+      .tx_cpl_ready   (tx_cpl_ready),
+      .tx_cpl_hdr     (tx_cpl_hdr),
+      .tx_cpl_data    (tx_cpl_data),
+      .tx_cpl_last    (tx_cpl_last),
+      .tx_req_valid   (tx_req_valid),
+      .tx_req_ready   (tx_req_ready),
+      .tx_req_hdr     (tx_req_hdr),
+      .tx_req_data    (tx_req_data),
+      .tx_req_last    (tx_req_last),
+      .rx_cpl_valid   (rx_cpl_valid),
+      .rx_cpl_ready   (rx_cpl_ready),
+      .rx_cpl_hdr     (rx_cpl_hdr),
+      .rx_cpl_data    (rx_cpl_data),
+      .rx_cpl_last    (rx_cpl_last),
+      .blk_req_valid  (blk_req_valid),
+      .blk_req_ready  (blk_req_ready),
+      .blk_req_op     (blk_req_op),
+      .blk_req_sector (blk_req_sector),
+      .blk_req_count  (blk_req_count),
+      .blk_wdata_valid(blk_wdata_valid),
+      .blk_wdata_ready(blk_wdata_ready),
+      .blk_wdata      (blk_wdata),
+      .blk_wdata_last (blk_wdata_last),
+      .blk_rdata_valid(blk_rdata_valid),
+      .blk_rdata_ready(blk_rdata_ready),
+      .blk_rdata      (blk_rdata),
+      .blk_rdata_last (blk_rdata_last),
+      .blk_rsp_valid  (blk_rsp_valid),
+      .blk_rsp_ready  (blk_rsp_ready),
+      .blk_rsp_error  (blk_rsp_error),
+      .blk_capacity   (blk_capacity),
+      .blk_serial     (blk_serial)
   );
 
   // Host to function.

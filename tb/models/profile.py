@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -252,6 +252,22 @@ class Profile:
             raise ProfileError("\n".join(f"{path}: {fault}" for fault in faults))
         checked: dict[str, Any] = {name: _frozen(value) for name, value in values.items()}
         return cls(**checked)
+
+
+def choose(base: Profile, choices: Mapping[str, Any], *, name: str) -> Profile:
+    """`base` under another name with some `choices` made otherwise, as TOML has them.
+
+    Raises ``ProfileError`` naming each field that is unknown or of the wrong kind.
+    """
+    known = {f.name for f in fields(Profile)}
+    faults = [f"{choice} is no field of a profile" for choice in sorted(choices.keys() - known)]
+    for choice in sorted(known & choices.keys()):
+        fault = _type_fault(_TYPES[choice], choices[choice])
+        if fault:
+            faults.append(f"{choice} {fault}, not {choices[choice]!r}")
+    if faults:
+        raise ProfileError("; ".join(faults))
+    return replace(base, **{"name": name, **{choice: _frozen(value) for choice, value in choices.items()}})
 
 
 _TYPES: dict[str, Any] = get_type_hints(Profile)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tb.flow.build import Recipe, Use, fingerprint, listed_files, verilate_command
 from tb.flow.errors import FlowError
+from tb.flow.paths import OWN_DUT
 from tb.flow.plan import Configuration
 
 BLOCK = Configuration("block", "block")
@@ -15,22 +17,24 @@ BLOCK = Configuration("block", "block")
 
 def _recipe(folder: Path, use: Use = Use.PYTHON, **parameters: int) -> Recipe:
     (folder / "rtl").mkdir(exist_ok=True)
-    (folder / "rtl" / "files.f").write_text("// the list\nrtl/dut.sv\n", encoding="utf-8")
-    (folder / "rtl" / "dut.sv").write_text("module dut; endmodule\n", encoding="utf-8")
+    shutil.copy(OWN_DUT, folder / "rtl")
+    (folder / "rtl" / "files.f").write_text("// the list\nfunction.sv\n", encoding="utf-8")
+    (folder / "rtl" / "function.sv").write_text("module function; endmodule\n", encoding="utf-8")
     return Recipe(Configuration("block", "block", parameters), use, rtl=folder, builds=folder / "build")
 
 
 def test_a_copy_of_the_rtl_is_what_gets_built(tmp_path: Path) -> None:
-    files = listed_files(_recipe(tmp_path))
-    assert files[0] == tmp_path / "rtl" / "dut.sv"
-    assert all(path.is_file() for path in files)
+    recipe = _recipe(tmp_path)
+    files = listed_files(recipe)
+    assert files[0] == tmp_path / "rtl" / "function.sv"
+    assert all(path.is_file() or path == recipe.adapter for path in files)
 
 
 def test_a_changed_copy_is_another_build(tmp_path: Path) -> None:
     recipe = _recipe(tmp_path)
     before = fingerprint(recipe)
     assert fingerprint(recipe) == before
-    (tmp_path / "rtl" / "dut.sv").write_text("module dut; wire a; endmodule\n", encoding="utf-8")
+    (tmp_path / "rtl" / "function.sv").write_text("module function; wire a; endmodule\n", encoding="utf-8")
     assert fingerprint(recipe) != before
 
 
@@ -42,8 +46,8 @@ def test_parameters_and_use_are_another_build(tmp_path: Path) -> None:
 
 def test_a_listed_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     recipe = _recipe(tmp_path)
-    (tmp_path / "rtl" / "dut.sv").unlink()
-    with pytest.raises(FlowError, match=r"rtl/files.f line 2: there is no file rtl/dut.sv"):
+    (tmp_path / "rtl" / "function.sv").unlink()
+    with pytest.raises(FlowError, match=r"rtl/files.f line 2: there is no file function.sv"):
         listed_files(recipe)
 
 

@@ -152,7 +152,7 @@ def test_right_runs_are_not_accused() -> None:
         assert judged(facts) == []
 
 
-@settings(max_examples=CASES, deadline=None)
+@settings(max_examples=CASES)
 @given(spoilt_runs())
 def test_no_sequence_of_packets_breaks_the_judge(facts: Facts) -> None:
     for verdict in judged(facts):

@@ -93,7 +93,7 @@ def apply(actor: Actor, sequence: list[tuple[str, int, int, int]]) -> None:
         assert 0 <= read < 1 << 8 * size
 
 
-@settings(max_examples=SEQUENCES, deadline=None)
+@settings(max_examples=SEQUENCES)
 @given(profiles, kinds, st.lists(accesses, max_size=60), memories)
 def test_no_access_sequence_raises_or_reads_beyond_reason(
     name: str, kind: str, sequence: list[tuple[str, int, int, int]], memory: list[tuple[int, bytes]]
@@ -105,7 +105,7 @@ def test_no_access_sequence_raises_or_reads_beyond_reason(
     assert ram.largest <= RAM_BYTES
 
 
-@settings(max_examples=SEQUENCES, deadline=None)
+@settings(max_examples=SEQUENCES)
 @given(profiles, kinds, st.lists(accesses, max_size=40))
 def test_reset_from_any_state_gives_the_reset_state(
     name: str, kind: str, sequence: list[tuple[str, int, int, int]]
@@ -136,7 +136,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(steps)
 def test_messages_are_neither_lost_nor_doubled(sequence: list[str]) -> None:
     """PCI-MSIX-07, PCI-MSIX-08: per stretch of masking, events become one message; unmasked, one each."""

@@ -6,16 +6,16 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tb.flow.build import described
 from tb.flow.campaign import CORES, all_or_none
 from tb.flow.display import complain, say
-from tb.flow.paths import ROOT, SIM_BUILD, require_writable
+from tb.flow.paths import OWN_DUT, ROOT, SIM_BUILD, require_writable
 from tb.flow.plan import load_plan
 from tb.flow.process import run_program, run_until_complete
 from tb.flow.toolchain import build_environment, find_verilator
 from tb.flow.variables import Variables
 
 LOGS = SIM_BUILD / "lint"
-RTL_TOP = "virtio_pci_function"
 PYTHON_FOLDERS = ("tb", "tests")
 
 
@@ -44,11 +44,11 @@ def rtl_linters() -> list[Linter]:
     for one in load_plan().configurations.values():
         parameters = tuple(f"-G{name}={value}" for name, value in sorted(one.parameters.items()))
         sets.setdefault(parameters, one.name)
-    files = [line.strip() for line in (ROOT / "rtl" / "files.f").read_text(encoding="utf-8").splitlines()]
-    sources = tuple(line for line in files if line and not line.startswith(("//", "#")))
+    dut = described(OWN_DUT)
+    sources = tuple(str(path.relative_to(ROOT)) for path in dut.sources.files)
     start = (str(find_verilator().program), "--lint-only", "-Wall", "--timescale", "1ns/1ns", "-Irtl")
     return [
-        Linter(f"verilator {name}", (*start, "--top-module", RTL_TOP, *parameters, *sources))
+        Linter(f"verilator {name}", (*start, "--top-module", dut.top, *parameters, *sources))
         for parameters, name in sets.items()
     ]
 

@@ -14,7 +14,6 @@ from tb.flow.process import run_until_complete
 from tb.flow.variables import Variables
 
 WAVES = SIM_BUILD / "waves"
-DEFAULT_DATA_WIDTH = 256  # of `tb_top`
 
 
 def run(variables: Variables) -> int:
@@ -35,7 +34,7 @@ def run(variables: Variables) -> int:
         tell(outcome)
         raise FlowError(f"the simulation left no dump in {shown(folder)}.")
     view = folder / "view.gtkw"
-    data_width = chosen.configuration.parameters.get("DataWidth", DEFAULT_DATA_WIDTH)
+    data_width = job.recipe.description.facts(chosen.configuration.parameters).data_width
     write_atomically(view, save_file(dump, view, data_width))
     say(
         f"{'passed' if outcome.passed else 'FAILED'}: {chosen.name} seed {variables.seed}, "
