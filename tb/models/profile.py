@@ -96,6 +96,11 @@ class Profile:
     msix_disable_raises_intx: bool = _choice(
         "VPCI-INT-07", "whether disabling MSI-X with ISR bits set asserts INTx"
     )
+    intx_deassert_ns: int = _choice(
+        "VPCI-INT-02",
+        "ns by which Deassert_INTA may follow the completion of the ISR read or reset that asks for it "
+        "(0: it is ahead of it)",
+    )
     bus_master_off: Literal["stalls", "clears_driver_ok", "clears_driver_ok_only", "ignored"] = _choice(
         "VPCI-STAT-28",
         "what clearing bus master does to a running function (the last two: DMA goes on all the same)",

@@ -167,9 +167,9 @@ class FakeFunction:
 
     def _read(self, request: Tlp, value: int) -> int:
         self.add(Channel.RX_REQ, request)
+        self._follow_line()
         data = value.to_bytes(4, "little")
         self.add(Channel.TX_CPL, completion_for(request, data, completer_id=FUNCTION_ID))
-        self._follow_line()
         return value
 
     def _write(self, request: Tlp, act: Callable[[], Iterable[Event]]) -> None:
@@ -177,6 +177,7 @@ class FakeFunction:
         events = tuple(act())
         messages = [event for event in events if isinstance(event, MessageDue)]
         self._follow(messages)
+        self._follow_line()
         self.add(Channel.TX_CPL, completion_for(request, completer_id=FUNCTION_ID))
         self._follow(event for event in events if not isinstance(event, MessageDue))
         self._follow_line()
@@ -452,10 +453,12 @@ def _scatter(segments: tuple[Segment, ...], offset: int, data: bytes) -> Iterato
         data = data[count:]
 
 
-def judged(facts: Iterable[Fact], *, queue_size: int = 8, end: bool = True) -> list[Verdict]:
-    """The verdicts a fresh judge gives on `facts`."""
+def judged(
+    facts: Iterable[Fact], *, queue_size: int = 8, end: bool = True, profile: Profile = VIRTIO_PCI_RTL
+) -> list[Verdict]:
+    """The verdicts a fresh judge of a device with the choices of `profile` gives on `facts`."""
     verdicts: list[Verdict] = []
-    judge = Judge(VIRTIO_PCI_RTL, block_device(queue_size=queue_size), on_verdict=verdicts.append)
+    judge = Judge(profile, block_device(profile, queue_size=queue_size), on_verdict=verdicts.append)
     time_ns = 0
     for fact in facts:
         time_ns = fact.time_ns

@@ -191,6 +191,7 @@ class Judge:
         """A completion the function sent."""
         self._interrupts.completion_sent()
         self._completions.completion(tlp)
+        self._interrupts.completion_judged()
 
     def _answered(self, tlp: Tlp) -> None:
         """A completion the function got."""

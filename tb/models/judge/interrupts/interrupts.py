@@ -25,6 +25,7 @@ class Interrupts:
         self._debts = debts = Debts(facts.record, worlds, queues + 1)
         self._messages = Messages(facts, worlds, debts)
         self._line = Line(facts, worlds, debts)
+        self._settled = -1
 
     # --- causes and accesses
 
@@ -46,6 +47,7 @@ class Interrupts:
         """A register write that leads from `before` to `after` was accepted."""
         if after.generation != before.generation:
             self._debts.completion_sent()  # a reset forgives only what is not overdue
+            self._line.lowered_by(order, "VPCI-STAT-08", "the reset")
         self._step(order, after, write_change(self._facts.profile, before, after))
         if before.entries is not after.entries:
             self._messages.collect_addresses()
@@ -59,6 +61,7 @@ class Interrupts:
         def change(world: World) -> tuple[World, ...]:
             return (world._replace(isr=0, level=0, read=(*world.read, (key, world.isr))),)
 
+        self._line.lowered_by(order, "VPCI-INT-02", "the read of the ISR")
         self._step(order, self._worlds.latest, change)
 
     def read_level(self, order: int, key: int) -> None:
@@ -83,6 +86,7 @@ class Interrupts:
 
     def settle(self, order: int) -> None:
         """Every access up to `order` is executed."""
+        self._settled = order
         if not self._worlds.unsettled:
             return
         self._debts.age()
@@ -118,6 +122,11 @@ class Interrupts:
         """The function has sent a completion, which no interrupt due long since may follow."""
         self._debts.completion_sent()
 
+    def completion_judged(self) -> None:
+        """What the completion sent last tells is known: an INTx line that its access took down is down."""
+        self._line.completed(self._settled)
+
     def end_of_test(self) -> None:
         """Nothing may be owed any more."""
+        self._line.check_deadline()
         self._debts.end_of_test()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from tb.models.judge.facts import Facts
 from tb.models.judge.interrupts.debts import Debts
 from tb.models.judge.interrupts.messages import uncalled
@@ -17,6 +19,8 @@ class Line:
         self._record = facts.record
         self._worlds = worlds
         self._debts = debts
+        self._lowering: deque[tuple[int, str, str]] = deque()
+        self._deadline: tuple[int, str, str] | None = None
 
     def message(self, tlp: Tlp) -> None:
         """Judge an INTx message."""
@@ -32,6 +36,7 @@ class Line:
         if asserted == self._debts.asserted:
             record.verdict("PCI-INT-01", f"The function sent {verb} twice in a row.")
             return
+        self.check_deadline()
         self._debts.age()
         self._debts.flush()
         if not self._worlds.keep(lambda world: bool(world.shown) and world.line == asserted):
@@ -53,3 +58,40 @@ class Line:
         else:
             rule, why = uncalled(self._facts)
             self._record.verdict(rule, f"The function asserted INTx {why}.", "no interrupt", "Assert_INTA")
+
+    # --- the line goes down with the access that takes its cause away
+
+    def lowered_by(self, order: int, rule: str, what: str) -> None:
+        """The access numbered `order`, which is `what`, takes the cause away: `rule` wants the line down."""
+        self._lowering.append((order, rule, what))
+
+    def completed(self, order: int) -> None:
+        """Every access up to `order` is completed.
+
+        The completion passes no message sent before it, so a host that has it and does not know of the line
+        being down takes the same interrupt again.
+        """
+        while self._lowering and self._lowering[0][0] <= order:
+            _, rule, what = self._lowering.popleft()
+            self._deadline = (self._record.time_ns + self._facts.profile.intx_deassert_ns, rule, what)
+        self.check_deadline()
+
+    def check_deadline(self) -> None:
+        """Once the time is over, a line without a cause must have been told to be down."""
+        if self._deadline is None or self._record.time_ns < self._deadline[0]:
+            return
+        _, rule, what = self._deadline
+        self._deadline = None
+        worlds = self._worlds
+        if worlds.keep(lambda world: bool(worlds.wanted(world)) or not (world.line or world.shown)):
+            return
+        self._record.verdict(
+            rule,
+            f"Deassert_INTA did not come with {what}: the host is interrupted again without a cause.",
+            f"Deassert_INTA {self._when()}",
+            "none yet",
+        )
+
+    def _when(self) -> str:
+        late = self._facts.profile.intx_deassert_ns
+        return f"at most {late} ns after its completion" if late else "ahead of its completion"
