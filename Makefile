@@ -30,7 +30,7 @@ clean:
 	@rm -rf sim_build
 
 #> make sim       the main job: enumerate, attach, read a disk image through the ring, write, reset; all of it scored
-#>                  TEST= DEVICE= CONFIG= SEED=n|random DISK=image BYTES=n[k|m|g] WAVES=1 JOBS=n
+#>                  TEST= DEVICE= CONFIG= SEED=n|random DISK=image BYTES=n[k|m|g] VERDICTS=n WAVES=1 JOBS=n
 #> make test      every test: models, guest, tools and the simulations
 #>                  SEED= JOBS=
 #> make regress   every simulation test on every configuration of the plan, times SEEDS seeds

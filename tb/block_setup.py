@@ -17,6 +17,7 @@ from tb.guest.memory import SparseMemory
 from tb.models.devices.block import BlockDevice
 from tb.models.judge.judge import Judge
 from tb.models.verdict import Verdict
+from tb.run_guard import RunLimits
 from tb.sequences.disk_image import unpack_image
 
 IMAGES = SIM_BUILD / "images"
@@ -44,7 +45,13 @@ def block_config(options: SimOptions, disk: Disk | None = None) -> EnvConfig:
         vectors=facts.vectors,
     )
     return EnvConfig(
-        device, facts.profile, SparseMemory(), disk, seed=options.seed, results_dir=options.results_dir
+        device,
+        facts.profile,
+        SparseMemory(),
+        disk,
+        seed=options.seed,
+        results_dir=options.results_dir,
+        limits=RunLimits(verdicts=options.verdicts),
     )
 
 

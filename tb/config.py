@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tb.agents.media.config import DiskBackend
 from tb.guest.host_bus import HostMemory
 from tb.harness.shared_memory import Stream
 from tb.models.devices.base import DeviceModel
 from tb.models.profile import Profile
+from tb.run_guard import RunLimits
 
 Range = tuple[int, int]
 
@@ -68,6 +69,7 @@ class EnvConfig:
     access_timeout_ns: int = 10_000_000
     max_outstanding: int = 32
     results_dir: str = "."
+    limits: RunLimits = field(default_factory=RunLimits)
 
     def derived(self, name: str) -> random.Random:
         """A generator for one agent, so that one agent's choices do not shift another's."""

@@ -6,23 +6,29 @@ Builds the environment, runs one scenario, and lets the scoreboard decide.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cocotb
+from cocotb.triggers import First
 from pyuvm import uvm_test
 
 from tb.block_setup import block_config, judge_for
 from tb.config import EnvConfig
 from tb.flow.options import SimOptions
+from tb.flow.paths import write_atomically
 from tb.flow.progress import Progress
 from tb.function_env import FunctionEnv
 from tb.models.verdict import Verdict
+from tb.run_guard import RunEndedError
 from tb.scoreboard import JudgeLike
 from tb.targets.rtl import RtlBus
 
 COUNTERS = "counters.json"
-VERDICTS_WRITTEN = 100
+LOOK_S = 1.0
+"""Wall-clock time between two notes of where the run stands."""
 
 __all__ = ["FunctionEnv", "FunctionTest"]
 
@@ -56,34 +62,66 @@ class FunctionTest(uvm_test):
         self.env = FunctionEnv.create("env", self)
         self.env.config = self.config
         self.env.judge_of = self.judge_of
+        self.env.on_look = self.note
+        self._next_note = 0.0
 
     async def run_phase(self) -> None:
         self.raise_objection()
         try:
-            await self.env.wait_for_reset()
-            guest = self.env.guest("guest", self.scenario)
-            await guest.start(self.env.requester.sequencer)
-            await self.env.settle()
-            self.env.scoreboard.end_of_test()
-        except Exception:
-            # The guest gave up: what the function owes him now says why, and names the rule.
-            self.env.scoreboard.end_of_test()
-            raise
+            await self._run()
         finally:
+            self.env.scoreboard.log.close()
             self.write_counters()
         self.drop_objection()
 
+    async def _run(self) -> None:
+        """Play until the end, or until the guard sees that nothing new will come."""
+        env = self.env
+        await env.wait_for_reset()
+        play = cocotb.start_soon(self._play())
+        await First(play, env.ended.wait())
+        if env.guard.reason:
+            play.cancel()
+            await env.tell_wedged()
+            raise RunEndedError(f"{env.guard.reason}.")
+
+    async def _play(self) -> None:
+        """The scenario, then rest, then what is owed."""
+        env = self.env
+        try:
+            await env.guest("guest", self.scenario).start(env.requester.sequencer)
+            if not await env.settle():
+                await env.tell_wedged()
+        except Exception:
+            # The guest gave up: what the function owes him now says why, and names the rule.
+            await env.tell_wedged()
+            env.scoreboard.end_of_test()
+            raise
+        env.scoreboard.end_of_test()
+
+    def note(self) -> None:
+        """Write down where the run stands, about once a second: it may be killed."""
+        now = time.monotonic()
+        if now >= self._next_note:
+            self._next_note = now + LOOK_S
+            self._write(self._counters(ended=False))
+
     def write_counters(self) -> None:
         """`counters.json` in the results folder, for the command that runs the test."""
-        board = self.env.scoreboard
-        report = {
-            **board.counts,
-            "verdicts": [str(verdict) for verdict in board.verdicts[:VERDICTS_WRITTEN]],
-            "simulated_ns": self.env.link.memory.time_ns,
-            "wakes": self.env.link.wakes,
-            "coverage": self.env.coverage.bins(),
-            **self.figures,
-        }
-        folder = Path(self.options.results_dir)
-        (folder / COUNTERS).write_text(json.dumps(report, indent=1), encoding="utf-8")
+        counters = self._counters(ended=True)
+        self._write({**counters, "coverage": self.env.coverage.bins(), **self.figures})
         self.progress.close()
+
+    def _counters(self, *, ended: bool) -> dict[str, Any]:
+        """What was scored and judged so far; `ended` tells whether the test came to its end."""
+        board, link = self.env.scoreboard, self.env.link
+        return {
+            **board.counts,
+            "verdicts": board.log.texts(),
+            "simulated_ns": link.memory.time_ns,
+            "wakes": link.wakes,
+            "ended": ended,
+        }
+
+    def _write(self, report: dict[str, Any]) -> None:
+        write_atomically(Path(self.options.results_dir) / COUNTERS, json.dumps(report, indent=1))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import cocotb
-from cocotb.triggers import Timer
+from cocotb.triggers import Event, Timer
 from pyuvm import uvm_env, uvm_sequence
 
 from tb.agents.completer.agent import CompleterAgent
@@ -20,6 +21,7 @@ from tb.config import EnvConfig, Stall
 from tb.coverage import PacketCoverage
 from tb.harness.link import PinLink
 from tb.harness.shared_memory import Stream
+from tb.run_guard import RunGuard
 from tb.scoreboard import JudgeLike, Scoreboard
 from tb.sequences.guest import GuestSequence, Scenario
 from tb.targets.rtl import RtlBus
@@ -28,6 +30,10 @@ CLOCK_NS = 8
 RESET_CLOCKS = 16
 SETTLE_NS = 4_000
 SETTLE_LIMIT_NS = 4_000_000
+STILL_NS = 20_000
+"""Longer than host and disk let anything wait: when no pin moves for so long, nothing is on its way."""
+LOOKS = 4
+"""Looks at the pins in the time that ends a silent run."""
 NEVER = Stall(0)
 
 
@@ -39,10 +45,13 @@ class FunctionEnv(uvm_env):
 
     config: EnvConfig
     judge_of: Callable[..., JudgeLike]
+    on_look: Callable[[], None] = staticmethod(lambda: None)
 
     def build_phase(self) -> None:
         config = self.config
         self.link = link = PinLink(cocotb.top)
+        self.ended = Event()
+        self.guard = RunGuard(config.limits, self._progress, on_look=self._look, on_end=self._end)
         self.requester = RequesterAgent.create("requester", self)
         self.requester.config = RequesterConfig(
             link,
@@ -60,6 +69,8 @@ class FunctionEnv(uvm_env):
         self.scoreboard = Scoreboard.create("scoreboard", self)
         self.scoreboard.link = link
         self.scoreboard.judge_of = self.judge_of
+        self.scoreboard.guard = self.guard
+        self.scoreboard.folder = Path(config.results_dir)
         self.coverage = PacketCoverage.create("coverage", self)
 
     def connect_phase(self) -> None:
@@ -74,7 +85,48 @@ class FunctionEnv(uvm_env):
         await Timer(1, "step")
         self.link.open()
         self.set_traffic()
+        cocotb.start_soon(self._watch())
         await self.link.run()
+
+    async def _watch(self) -> None:
+        """Let the guard look at the pins now and then, in simulated time: a few times a second."""
+        silence_ns = self.config.limits.silence_ns
+        while silence_ns:
+            await Timer(silence_ns // LOOKS, "ns")
+            self.link.drain()
+            self.guard.moment(self.link.memory.time_ns, self.link.memory.observed_bytes)
+
+    def _progress(self) -> tuple[int, ...]:
+        """Numbers that change whenever something new has happened."""
+        answered = self.requester.driver.answered, self.media.driver.answered
+        return (len(self.scoreboard.log.kinds), *answered)
+
+    def _look(self) -> None:
+        self.on_look()
+
+    def _end(self) -> None:
+        """The guard has ended the run."""
+        self.scoreboard.ignore()
+        self.ended.set()
+
+    def waiting(self) -> list[str]:
+        """What waits for what, as clauses: the guest, the function, its queues, the disk."""
+        judge = self.scoreboard.judge
+        return [*self.requester.driver.waiting, *judge.waiting, *self.media.driver.waiting]
+
+    async def still(self) -> bool:
+        """Whether nothing passes the pins for `STILL_NS`."""
+        self.link.drain()
+        before = self.link.memory.observed_bytes
+        await Timer(STILL_NS, "ns")
+        return self.link.memory.observed_bytes == before
+
+    async def tell_wedged(self) -> None:
+        """The guest has given up, or the end never came: say what waits, if nothing moves any more."""
+        if self.guard.wedged:
+            self.scoreboard.wedged(self.guard.wedged, self.waiting())
+        elif not self.guard.reason and (waiting := self.waiting()) and await self.still():
+            self.scoreboard.wedged("Nothing moves on any pin.", waiting)
 
     def set_traffic(self) -> None:
         """Apply `config.traffic` to the agents and the pins; may be called again while running."""
@@ -118,8 +170,8 @@ class FunctionEnv(uvm_env):
         self.interrupt.controller.reset()
         await self.wait_for_reset()
 
-    async def settle(self) -> None:
-        """Wait until nothing passes the pins and nobody owes anything; at most `SETTLE_LIMIT_NS`."""
+    async def settle(self) -> bool:
+        """Wait until nothing passes the pins and nobody owes anything; False after `SETTLE_LIMIT_NS`."""
         end = self.link.memory.time_ns + SETTLE_LIMIT_NS
         before = -1
         while self.link.memory.time_ns < end:
@@ -127,5 +179,6 @@ class FunctionEnv(uvm_env):
             self.link.drain()
             seen = self.link.memory.observed_bytes
             if seen == before and not self.requester.driver.outstanding and self.scoreboard.idle:
-                return
+                return True
             before = seen
+        return False

@@ -7,6 +7,7 @@ when nothing was scored.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 from pyuvm import uvm_scoreboard, uvm_subscriber
@@ -17,8 +18,10 @@ from tb.harness.link import Observation, PinLink, ResetSeen
 from tb.models.judge.media import MediaEvent
 from tb.models.verdict import Verdict
 from tb.pcie.tlp import Channel, Tlp, TlpError
+from tb.run_guard import RunGuard
+from tb.verdict_log import VERDICTS, VerdictLog
 
-VERDICTS_SHOWN = 20
+KINDS_SHOWN = 20
 
 
 class JudgeLike(Protocol):
@@ -35,6 +38,9 @@ class JudgeLike(Protocol):
 
     @property
     def idle(self) -> bool: ...
+
+    @property
+    def waiting(self) -> list[str]: ...
 
     def tlp(self, time_ns: int, channel: Channel, tlp: Tlp) -> None: ...
 
@@ -63,14 +69,21 @@ class _Input(uvm_subscriber):
 
 
 class Scoreboard(uvm_scoreboard):
-    """Connect `packets` and `media` to the monitors' ports. Times are in ns."""
+    """Connect `packets` and `media` to the monitors' ports. Times are in ns.
+
+    `folder` is where the verdicts are kept as they are found. Once `guard` has ended the run nothing more is
+    judged.
+    """
 
     judge_of: Callable[[Callable[[Verdict], None]], JudgeLike]
     link: PinLink
+    guard: RunGuard
+    folder: Path
 
     def build_phase(self) -> None:
-        self.verdicts: list[Verdict] = []
-        self.judge = self.judge_of(self.verdicts.append)
+        self.log = VerdictLog(self.folder / VERDICTS, on_verdict=self._verdict_given)
+        self.judge = self.judge_of(self.log.add)
+        self._left = self.guard.limits.window
         self.packets = self._input("packets", self._packet)
         self.media = self._input("media", self._media)
 
@@ -85,7 +98,7 @@ class Scoreboard(uvm_scoreboard):
             "accesses_scored": self.judge.accesses_scored,
             "dma_scored": self.judge.dma_scored,
             "interrupts_scored": self.judge.interrupts_scored,
-            "mismatches": len(self.verdicts),
+            "mismatches": self.log.total,
         }
 
     @property
@@ -101,19 +114,26 @@ class Scoreboard(uvm_scoreboard):
         self.judge.unanswered(self.link.memory.time_ns, tag)
 
     def end_of_test(self) -> None:
-        """Nothing may be owed from here on."""
+        """Nothing may be owed from here on. Of a run that was ended on the way nothing is asked."""
         self.link.drain()
+        if self.guard.reason:
+            return
         now, unfinished = self.link.memory.time_ns, self.link.memory.unfinished
         if unfinished:
             sentence = f"{unfinished} packets or disk events still wait for a last beat on the pins."
-            self.verdicts.append(Verdict(now, "PIN-LAST", sentence))
+            self.log.add(Verdict(now, "PIN-LAST", sentence))
         self.judge.end_of_test(now)
+
+    def wedged(self, how: str, waiting: list[str]) -> None:
+        """Nothing moves any more, or always the same; `how` is a sentence, `waiting` says what for."""
+        what = f"Waiting: {'; '.join(waiting)}." if waiting else "Nobody knows of anything that waits."
+        self.log.add(Verdict(self.link.memory.time_ns, "WEDGED", f"{how} {what}"))
 
     def check_phase(self) -> None:
         """MismatchError with the first verdicts; also when not one access was scored."""
-        if self.verdicts:
-            shown = "\n".join(str(verdict) for verdict in self.verdicts[:VERDICTS_SHOWN])
-            raise MismatchError(f"{len(self.verdicts)} mismatches:\n{shown}")
+        if self.log.total:
+            shown = "\n".join(self.log.texts(KINDS_SHOWN))
+            raise MismatchError(f"{self.log.total} mismatches of {len(self.log.kinds)} kinds:\n{shown}")
         if not self.judge.accesses_scored:
             raise MismatchError("Not one access was scored.")
 
@@ -122,7 +142,20 @@ class Scoreboard(uvm_scoreboard):
         made.handler = handler
         return made
 
+    def ignore(self) -> None:
+        """The run is at its end: judge nothing more."""
+        self.packets.handler = self.media.handler = _ignore
+
+    def _verdict_given(self) -> None:
+        self.guard.verdicts(self.log.total)
+
     def _packet(self, seen: Observation) -> None:
+        self._left -= 1
+        if not self._left:
+            self._left = self.guard.limits.window
+            self.guard.window(seen.time_ns)
+        if self.guard.watching:
+            self.guard.packet(seen)
         if seen.error is None and seen.tlp is not None:
             self.judge.tlp(seen.time_ns, seen.channel, seen.tlp)
         else:
@@ -132,7 +165,12 @@ class Scoreboard(uvm_scoreboard):
         self.judge.media(seen.time_ns, seen.event)
 
     def _fault(self, fault: PinFault) -> None:
-        self.verdicts.append(Verdict(fault.time_ns, fault.rule, fault.sentence))
+        if not self.guard.reason:
+            self.log.add(Verdict(fault.time_ns, fault.rule, fault.sentence))
 
     def _reset(self, seen: ResetSeen) -> None:
         self.judge.cold_reset(seen.time_ns)
+
+
+def _ignore(_seen: object) -> None:
+    """The run is at its end."""

@@ -29,6 +29,7 @@ class Job:
     use: Use = Use.PYTHON
     disk: Path | None = None
     bytes_limit: int | None = None
+    verdicts: int = 1000
 
     @property
     def recipe(self) -> Recipe:
@@ -51,6 +52,7 @@ class Job:
             waves=self.use is Use.WAVES,
             disk=str(self.disk) if self.disk is not None else None,
             bytes_limit=self.bytes_limit,
+            verdicts=self.verdicts,
             results_dir=str(self.folder),
             progress=str(self.folder / "progress.jsonl"),
         )

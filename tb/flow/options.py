@@ -25,8 +25,9 @@ class SimOptions:
     of the RTL configuration and `parameters` its Verilog parameters (name to value, those that differ from
     the description's). `test` is the test's class name. `seed` is a non-negative integer; the same seed gives
     the same run. `disk` is the user's disk image or None for the test's own, `bytes_limit` how much of it is
-    read (bytes, None: all). `results_dir` is where the test writes `counters.json`, `progress` the file it
-    appends its progress to ("" for none).
+    read (bytes, None: all). The run ends itself after so many `verdicts` (0: never). `hostile` is what a
+    hostile function does, "" for any other. `results_dir` is where the test writes `counters.json` and its
+    verdicts, `progress` the file it appends its progress to ("" for none).
     """
 
     dut: str = str(OWN_DUT)
@@ -38,6 +39,8 @@ class SimOptions:
     waves: bool = False
     disk: str | None = None
     bytes_limit: int | None = None
+    verdicts: int = 1000
+    hostile: str = ""
     results_dir: str = "."
     progress: str = ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -26,8 +27,10 @@ from tb.flow.process import Ended, run_program
 from tb.flow.progress import Position, ProgressReader
 
 COUNTERS = "counters.json"
+VERDICTS = "verdicts.jsonl"
 LOG = "sim.log"
 ERROR_LINE = re.compile(r"^(\w+\.)*\w*(Error|Exception|Interrupt)\b|^%Error|\bCRITICAL\b")
+SCORED = {"accesses_scored": "accesses", "dma_scored": "DMA packets", "interrupts_scored": "interrupts"}
 NESTED_ERROR = re.compile(r"^[ |]*(?:\w+\.)*(\w+: (?!Multiple exceptions).+)$", re.MULTILINE)
 
 
@@ -35,9 +38,10 @@ NESTED_ERROR = re.compile(r"^[ |]*(?:\w+\.)*(\w+: (?!Multiple exceptions).+)$", 
 class Outcome:
     """How one run of one test ended.
 
-    `message` is empty for a run that held, else why it did not. `counters` is what the test wrote: at least
-    `accesses_scored`, `dma_scored`, `interrupts_scored`, `mismatches` (0 where it wrote nothing), `verdicts`
-    (a list of texts) and whatever else it reports.
+    `message` is empty for a run that held, else why it did not: the first verdict where there is one.
+    `counters` is what the test wrote, also one that was killed: at least `accesses_scored`, `dma_scored`,
+    `interrupts_scored`, `mismatches` (0 where it wrote nothing), `verdicts` (a list of texts, one for each
+    kind of verdict) and whatever else it reports.
     """
 
     run: Run
@@ -136,6 +140,7 @@ async def _simulate(
         str(recipe.executable),
         "+verilator+rand+reset+2",
         f"+verilator+seed+{options.seed % (2**31 - 1) + 1}",
+        *([f"+hostile={options.hostile}"] if options.hostile else []),
     ]
     ended = await run_program(
         command + (["--trace"] if options.waves else []),
@@ -145,7 +150,7 @@ async def _simulate(
         limit_s=run.limit_s,
         on_poll=poll,
     )
-    counters = read_counters(folder / COUNTERS)
+    counters = with_verdicts(read_counters(folder / COUNTERS), folder / VERDICTS)
     message = judge_end(ended, run, results, counters)
     return Outcome(run, options.seed, message, ended.wall_s, ended.peak_rss_mb, folder, counters)
 
@@ -159,11 +164,38 @@ def read_counters(path: Path) -> dict[str, Any]:
     return values if isinstance(values, dict) else {}
 
 
+def with_verdicts(counters: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The counters of a run with the verdicts that it wrote as it found them, if it did not end by itself."""
+    if counters.get("ended", False) or not path.is_file():
+        return counters
+    kinds: dict[int, dict[str, Any]] = {}
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        with contextlib.suppress(ValueError):  # the last line of a run that was killed may be cut short
+            kind = json.loads(line)
+            kinds[kind["kind"]] = kind
+    total = sum(int(kind["count"]) for kind in kinds.values())
+    return {
+        **counters,
+        "mismatches": max(total, int(counters.get("mismatches", 0))),
+        "verdicts": [str(kind["text"]) for kind in kinds.values()],
+    }
+
+
 def judge_end(ended: Ended, run: Run, results: Path, counters: Mapping[str, Any]) -> str:
-    """Why a run did not hold, in a sentence; empty if it ran and held."""
+    """Why a run did not hold, in a sentence; empty if it ran and held. A verdict comes before all else."""
+    why = _why(ended, run, results, counters)
+    verdicts = counters.get("verdicts") or []
+    if not why or not verdicts:
+        return why
+    return f"{verdicts[0]} ({counters['mismatches']:,} mismatches of {len(verdicts)} kinds. {why})"
+
+
+def _why(ended: Ended, run: Run, results: Path, counters: Mapping[str, Any]) -> str:
     log = shown(results.parent / LOG)
     if ended.timed_out:
-        return f"It did not end within {run.limit_s:.0f} s and was stopped ({log})."
+        scored = ", ".join(f"{counters.get(name, 0):,} {what}" for name, what in SCORED.items())
+        limit = f"It did not end within {run.limit_s:.0f} s and was stopped"
+        return f"{limit}; scored until then: {scored} ({log})."
     try:
         cases = ElementTree.parse(results).getroot().findall(".//testcase")
     except (OSError, ElementTree.ParseError):
@@ -177,7 +209,7 @@ def judge_end(ended: Ended, run: Run, results: Path, counters: Mapping[str, Any]
             return _reason(found) or f"It ended as {kind} ({log})."
     if ended.status != 0:
         return f"The simulator ended with status {ended.status}: {last_line(results.parent / LOG)} ({log})"
-    if not counters:
+    if not counters.get("ended", False):
         return f"It wrote no {COUNTERS}, so nothing says that it was scored ({log})."
     if counters.get("mismatches", 0):
         return f"{counters['mismatches']} mismatches, and the test passed all the same ({log})."

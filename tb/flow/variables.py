@@ -29,6 +29,7 @@ class Variables:
     waves: bool = False
     disk: Path | None = None
     bytes_limit: int | None = None
+    verdicts: int = 1000
     bug: str | None = None
     traces: Path | None = None
     profile: str | None = None
@@ -116,6 +117,7 @@ READERS: dict[str, Reader] = {
     "WAVES": Reader("waves", lambda text: _flag("WAVES", text)),
     "DISK": Reader("disk", _disk),
     "BYTES": Reader("bytes_limit", _bytes),
+    "VERDICTS": Reader("verdicts", lambda text: _number("VERDICTS", text, 0, 2**31)),
     "BUG": Reader("bug", str),
     "TRACES": Reader("traces", lambda text: _existing("TRACES", text)),
     "PROFILE": Reader("profile", str),
@@ -131,10 +133,10 @@ READERS: dict[str, Reader] = {
 
 # What each command takes; a name that it does not take is an error, not something it silently ignores.
 TAKEN: dict[str, tuple[str, ...]] = {
-    "sim": ("DEVICE", "TEST", "CONFIG", "SEED", "WAVES", "DISK", "BYTES", "JOBS"),
+    "sim": ("DEVICE", "TEST", "CONFIG", "SEED", "WAVES", "DISK", "BYTES", "VERDICTS", "JOBS"),
     "test": ("SEED", "JOBS"),
     "regress": ("DEVICE", "TEST", "CONFIG", "SEED", "SEEDS", "JOBS"),
-    "waves": ("DEVICE", "TEST", "CONFIG", "SEED", "DISK", "BYTES"),
+    "waves": ("DEVICE", "TEST", "CONFIG", "SEED", "DISK", "BYTES", "VERDICTS"),
     "oracle": ("TRACES", "PROFILE", "LIVE", "DEVICE", "SEED", "SEEDS"),
     "guest": (
         *("GUEST", "INTR", "TARGET", "SEED", "WAVES", "COMPARE"),

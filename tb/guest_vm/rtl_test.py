@@ -23,11 +23,13 @@ from tb.guest_vm.rtl_function import SILENCE_LIMIT_NS, GuestRam, RtlFunction
 from tb.guest_vm.server_options import ServerOptions, ServerResults
 from tb.guest_vm.serving import offer
 from tb.models.config_space import BAR1_SIZE, SIZE, bar0_size
+from tb.run_guard import RunLimits
 from tb.targets.rtl import RtlBus
 from tb.vfio_user.function import FunctionShape
 from tb.vfio_user.protocol import Region
 
 VERDICTS_WANTED = 5
+VERDICTS_KEPT = 20
 VERDICT_GRACE_S = 1.0
 STUCK = f"stopped: the function owes an answer and has done nothing for {SILENCE_LIMIT_NS // 1_000_000} ms"
 
@@ -52,7 +54,10 @@ class RealGuest(FunctionTest):
         self.ram = GuestRam()
         self.served = ServerResults()
         self.first_verdict = 0.0
-        return replace(block_config(replace(options, disk=self.guest.disk)), memory=self.ram, disk=self.disk)
+        config = block_config(replace(options, disk=self.guest.disk))
+        # A real guest may do nothing for as long as it likes; `why_stop` ends what never goes on.
+        limits = RunLimits(repetitions=0, idle_ns=0, silence_ns=0)
+        return replace(config, memory=self.ram, disk=self.disk, limits=limits)
 
     def build_phase(self) -> None:
         super().build_phase()
@@ -75,14 +80,14 @@ class RealGuest(FunctionTest):
 
     def why_stop(self) -> str | None:
         """Why to stop the guest early: once the function is wrong, what the guest does then shows little."""
-        verdicts = self.env.scoreboard.verdicts
-        if not verdicts:
+        log = self.env.scoreboard.log
+        if not log.total:
             function = self.wire.function
             return STUCK if function is not None and function.stuck else None
         self.first_verdict = self.first_verdict or time.monotonic()
-        if len(verdicts) < VERDICTS_WANTED and time.monotonic() < self.first_verdict + VERDICT_GRACE_S:
+        if log.total < VERDICTS_WANTED and time.monotonic() < self.first_verdict + VERDICT_GRACE_S:
             return None
-        return f"stopped after the golden model's verdict: {verdicts[0]}"
+        return f"stopped after the golden model's verdict: {log.kinds[0]}"
 
     def write_counters(self) -> None:
         super().write_counters()
@@ -92,6 +97,6 @@ class RealGuest(FunctionTest):
         served.dma_scored = counts["dma_scored"]
         served.interrupts_scored = counts["interrupts_scored"]
         served.mismatches = counts["mismatches"]
-        served.verdicts = [str(verdict) for verdict in board.verdicts[:20]]
+        served.verdicts = board.log.texts(VERDICTS_KEPT)
         served.clocks = self.env.link.memory.time_ns // CLOCK_NS
         served.save(Path(self.guest.results))

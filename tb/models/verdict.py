@@ -21,7 +21,12 @@ class Verdict:
     seen: str = ""
     tlp: str = ""
 
-    def __str__(self) -> str:
+    @property
+    def sentence(self) -> str:
+        """Everything but time and rule."""
         values = f" Expected {self.expected}, seen {self.seen}." if self.expected or self.seen else ""
         packet = f" [{self.tlp}]" if self.tlp else ""
-        return f"{self.time_ns} ns {self.rule}: {self.what}{values}{packet}"
+        return f"{self.what}{values}{packet}"
+
+    def __str__(self) -> str:
+        return f"{self.time_ns} ns {self.rule}: {self.sentence}"

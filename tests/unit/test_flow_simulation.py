@@ -12,7 +12,7 @@ from tb.flow.simulation import judge_end, read_counters
 
 RUN = Run(SimTest("T", "tests.sim.test_t", ""), Configuration("block", "block"))
 GOOD = Ended(0, False, 1.0, 1.0)
-SCORED = {"accesses_scored": 1, "mismatches": 0}
+SCORED = {"accesses_scored": 1, "mismatches": 0, "ended": True}
 
 
 def _results(folder: Path, *cases: str) -> Path:
@@ -57,6 +57,18 @@ def test_a_hung_run_says_its_limit(tmp_path: Path) -> None:
     assert "300 s" in judge_end(Ended(-9, True, 300, 1), RUN, tmp_path / "results.xml", {})
 
 
+def test_a_hung_run_says_what_was_scored_and_what_was_wrong_first(tmp_path: Path) -> None:
+    counters = {"accesses_scored": 1234, "mismatches": 7, "verdicts": ["5 ns A-1: wrong.", "9 ns B-2: too."]}
+    message = judge_end(Ended(-9, True, 300, 1), RUN, tmp_path / "results.xml", counters)
+    assert message.startswith("5 ns A-1: wrong. (7 mismatches of 2 kinds.")
+    assert "1,234 accesses" in message
+
+
+def test_a_note_on_the_way_is_no_end(tmp_path: Path) -> None:
+    counters = {**SCORED, "ended": False}
+    assert "counters.json" in judge_end(GOOD, RUN, _results(tmp_path, "<testcase/>"), counters)
+
+
 def test_a_crash_shows_the_last_line_of_the_log(tmp_path: Path) -> None:
     (tmp_path / "sim.log").write_text("first\nSegmentation fault\n\n", encoding="utf-8")
     message = judge_end(Ended(-11, False, 1, 1), RUN, tmp_path / "results.xml", {})
@@ -80,7 +92,7 @@ def test_a_test_that_was_not_scored_fails(tmp_path: Path) -> None:
 
 
 def test_mismatches_fail_a_test_that_passed(tmp_path: Path) -> None:
-    message = judge_end(GOOD, RUN, _results(tmp_path, "<testcase/>"), {"mismatches": 2})
+    message = judge_end(GOOD, RUN, _results(tmp_path, "<testcase/>"), {**SCORED, "mismatches": 2})
     assert message.startswith("2 mismatches")
 
 

@@ -10,12 +10,15 @@ from pyuvm import uvm_subscriber
 from tb.agents.interrupt.item import InterruptSeen
 from tb.guest.host_bus import Interrupt, IntxAsserted
 
+MOST_PENDING = 1 << 16
+"""Interrupts kept for a guest that takes none; of more than that the oldest are lost."""
+
 
 class InterruptController(uvm_subscriber):
     """A queue of interrupts not yet taken, and the level of the INTx line."""
 
     def build_phase(self) -> None:
-        self._pending: deque[Interrupt] = deque()
+        self._pending: deque[Interrupt] = deque(maxlen=MOST_PENDING)
         self._arrived = Event()
         self.intx_asserted = False
 

@@ -6,7 +6,7 @@ from pyuvm import uvm_driver
 
 from tb.agents.media.config import MediaConfig
 from tb.agents.media.item import FLUSH, READ, WRITE, CapacityItem, MediaFaultItem
-from tb.harness.link import MediaRequest, MediaSeen, MediaWritten
+from tb.harness.link import MediaAnswered, MediaRequest, MediaSeen, ResetSeen
 
 SECTOR = 512
 
@@ -19,9 +19,27 @@ class MediaDriver(uvm_driver):
     def build_phase(self) -> None:
         self._faults: list[MediaFaultItem] = []
         self._open: MediaRequest | None = None
+        self._has_data = False
+        self.answered = 0
+        """Requests that the disk has answered."""
 
     def connect_phase(self) -> None:
-        self.config.link.receive_media(self._seen)
+        link = self.config.link
+        link.receive_media(self._seen)
+        link.reset_listeners.append(self._reset)
+
+    @property
+    def waiting(self) -> list[str]:
+        """The open request and what it waits for, as a clause; empty when the disk has nothing to do."""
+        request = self._open
+        if request is None:
+            return []
+        name = {READ: "read", WRITE: "write", FLUSH: "flush"}.get(request.op, f"request {request.op}")
+        lacks = "its data on blk_wdata"
+        if request.op != WRITE or self._has_data:
+            lacks = "its answer to be taken on blk_rsp"
+        place = f"sector {request.sector}, {request.count} sectors"
+        return [f"the disk's {name} ({place}) of {request.time_ns:,} ns for {lacks}"]
 
     def start_of_simulation_phase(self) -> None:
         """The disk's size and serial number lie on the pins before the function leaves reset."""
@@ -40,12 +58,26 @@ class MediaDriver(uvm_driver):
             self.seq_item_port.item_done()
 
     def _seen(self, seen: MediaSeen) -> None:
-        if isinstance(seen, MediaRequest):
-            self._open = seen
-            if seen.op != WRITE:
-                self._serve(seen, b"")
-        elif isinstance(seen, MediaWritten) and self._open is not None:
+        if isinstance(seen, MediaAnswered):
+            self._open = None
+            self.answered += 1
+        elif isinstance(seen, MediaRequest):
+            self._request(seen)
+        elif self._open is not None and not self._has_data:
+            self._has_data = True
             self._serve(self._open, seen.data[: self._open.count * SECTOR])
+
+    def _request(self, seen: MediaRequest) -> None:
+        """Take a request. One at a time: another one before the answer is the function's fault, and lost."""
+        if self._open is not None:
+            return
+        self._open, self._has_data = seen, False
+        if seen.op != WRITE:
+            self._serve(seen, b"")
+
+    def _reset(self, _seen: ResetSeen) -> None:
+        """The function forgets what it asked for, and so does the disk."""
+        self._open = None
 
     def _serve(self, request: MediaRequest, written: bytes) -> None:
         """Do the request on the disk and send its response."""

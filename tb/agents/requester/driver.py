@@ -30,6 +30,8 @@ class RequesterDriver(uvm_driver):
         self._tag_freed = Event()
         self._busy = Event()
         self._patience_ns = self.config.timeout_ns
+        self.answered = 0
+        """Requests whose last completion has come."""
 
     def connect_phase(self) -> None:
         link = self.config.link
@@ -54,6 +56,13 @@ class RequesterDriver(uvm_driver):
         """Requests that wait for a completion."""
         return len(self._waiting)
 
+    @property
+    def waiting(self) -> list[str]:
+        """Requests that wait for a completion, as clauses."""
+        return [
+            f"the guest, since {item.sent_ns:,} ns, for {item.request}" for item, _ in self._waiting.values()
+        ]
+
     async def _take_tag(self, item: AccessItem) -> None:
         """Note the item under its tag: the next free one, or the one the test chose."""
         request = item.request
@@ -63,7 +72,8 @@ class RequesterDriver(uvm_driver):
                 await self._tag_freed.wait()
             request.tag = self._tags.popleft()
             request.requester_id = self.config.requester_id
-        self._waiting[request.tag] = (item, self.config.link.memory.time_ns + self._patience_ns)
+        item.sent_ns = self.config.link.memory.time_ns
+        self._waiting[request.tag] = (item, item.sent_ns + self._patience_ns)
         if item.timeout_ns:
             cocotb.start_soon(self._expire(item))
         if not self._busy.is_set():
@@ -77,6 +87,7 @@ class RequesterDriver(uvm_driver):
         item, _ = self._waiting[tlp.tag]
         item.data += tlp.data
         if _is_last(tlp):
+            self.answered += 1
             self._release(tlp.tag)
             _finish(item, tlp)
 

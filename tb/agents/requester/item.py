@@ -11,8 +11,9 @@ from tb.pcie.tlp import CompletionStatus, Tlp, first_address
 class AccessItem(uvm_sequence_item):
     """A request for the driver, which adds tag and requester id.
 
-    `completed` is set once the last completion is there, at once for a posted request. Then `last` is that
-    completion, None when none came; `data` holds a read's DWs, of all completions, as they lay on the wire.
+    `sent_ns` is when it was handed to the pins. `completed` is set once the last completion is there, at once
+    for a posted request. Then `last` is that completion, None when none came; `data` holds a read's DWs, of
+    all completions, as they lay on the wire.
     """
 
     def __init__(self, request: Tlp, *, keep_ids: bool = False, timeout_ns: int = 0) -> None:
@@ -22,6 +23,7 @@ class AccessItem(uvm_sequence_item):
         """True: send requester id and tag as they are, for a test that chooses them."""
         self.timeout_ns = timeout_ns
         """How long to wait for the completion; 0: as long as the agent's configuration says."""
+        self.sent_ns = 0
         self.completed = Event()
         self.last: Tlp | None = None
         self.data = b""

@@ -32,7 +32,15 @@ def run(variables: Variables) -> int:
     forget(SUMMARY, JUNIT)
     use = Use.WAVES if variables.waves else Use.PYTHON
     jobs = [
-        Job(one, variables.seed, RUNS / "sim" / one.name, use, variables.disk, variables.bytes_limit)
+        Job(
+            one,
+            variables.seed,
+            RUNS / "sim" / one.name,
+            use,
+            variables.disk,
+            variables.bytes_limit,
+            variables.verdicts,
+        )
         for one in runs
     ]
     with Display() as display:

@@ -24,7 +24,15 @@ def run(variables: Variables) -> int:
     require_writable(WAVES)
     chosen = runs[0]
     folder = WAVES / f"{chosen.name}-{variables.seed}"
-    job = Job(chosen, variables.seed, folder, Use.WAVES, variables.disk, variables.bytes_limit)
+    job = Job(
+        chosen,
+        variables.seed,
+        folder,
+        Use.WAVES,
+        variables.disk,
+        variables.bytes_limit,
+        variables.verdicts,
+    )
     if len(runs) > 1:
         say(f"{len(runs)} runs match; recording {chosen.name} (choose with TEST=, CONFIG=)")
     with Display() as display:

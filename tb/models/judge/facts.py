@@ -28,6 +28,7 @@ class Outstanding:
     address: int
     count: int
     deliver: Deliver
+    time_ns: int = 0
     data: bytearray = field(default_factory=bytearray)
     unanswered: bool = False
 

@@ -19,6 +19,7 @@ from tb.models.judge.media import BlockRequest, BlockResponse, BlockWriteData, C
 from tb.models.judge.queues.dma import Dma
 from tb.models.judge.record import Record
 from tb.models.judge.requests import Outcome, Requests
+from tb.models.judge.waiting import waiting
 from tb.models.profile import Profile
 from tb.models.verdict import Verdict
 from tb.pcie.tlp import Channel, Tlp, TlpError, TlpType
@@ -163,6 +164,11 @@ class Judge:
             return True  # its queues rest until it may master the bus again
         states = [queue.state for queue in self._dma.live.values()]
         return all(state.idle or state.stopped or state.excused for state in states)
+
+    @property
+    def waiting(self) -> list[str]:
+        """A clause for each thing that waits: which request, read, queue or chain, for what, since when."""
+        return list(waiting(self._facts, self._completions, self._dma.states()))
 
     # --- the four channels
 

@@ -113,7 +113,7 @@ class Requests:
         if before is not None and not before.unanswered:
             self._record.verdict("BAD-DEV-18", f"Tag {tag} is used again while its read is outstanding.")
         address, count = requested_bytes(tlp)
-        self._reads[tag] = Outstanding(tlp, address, count, deliver)
+        self._reads[tag] = Outstanding(tlp, address, count, deliver, self._record.time_ns)
 
     def given_up(self, tag: int) -> bool:
         """Whether the function may have given up the read with `tag`: its completion is unexpected."""
