@@ -24,6 +24,7 @@ class PacketCoverage(uvm_subscriber):
     def build_phase(self) -> None:
         self._counts: Counter[_Key] = Counter()
         self.malformed: Counter[str] = Counter()
+        self._named: Counter[tuple[str, str]] = Counter()
 
     def write(self, seen: Observation) -> None:
         """One packet."""
@@ -40,6 +41,10 @@ class PacketCoverage(uvm_subscriber):
             key = (seen.channel.value, kind, tlp.length, tlp.first_be)
         self._counts[key] += 1
 
+    def hit(self, group: str, name: str) -> None:
+        """One hit of a bin that a scenario names: what no packet alone can tell."""
+        self._named[group, name] += 1
+
     def bins(self) -> dict[str, dict[str, int]]:
         """Hits by channel and kind; the bins of a kind are named by its two details."""
         found: dict[str, dict[str, int]] = {}
@@ -48,6 +53,8 @@ class PacketCoverage(uvm_subscriber):
             group[_bin_name(kind, first, second)] = hits
         for channel, hits in self.malformed.items():
             found[f"{channel} malformed"] = {"all": hits}
+        for (named, name), hits in sorted(self._named.items()):
+            found.setdefault(named, {})[name] = hits
         return found
 
 

@@ -138,11 +138,15 @@ class FunctionEnv(uvm_env):
         completer.max_payload = traffic.max_payload
         completer.split_chance = traffic.split_chance
         media.delay = traffic.media_delay
-        seeds = self.config.derived("stalls")
-        stalls = dict(traffic.stalls)
+        self._stall_seeds = self.config.derived("stalls")
         for stream in Stream:
-            stall = stalls.get(stream, NEVER)
-            self.link.memory.set_throttle(stream, stall.per_256, stall.longest, seeds.getrandbits(63))
+            self.set_stall(stream)
+
+    def set_stall(self, stream: Stream) -> None:
+        """Let one stream pause as `config.traffic` says."""
+        stall = dict(self.config.traffic.stalls).get(stream, NEVER)
+        seed = self._stall_seeds.getrandbits(63)
+        self.link.memory.set_throttle(stream, stall.per_256, stall.longest, seed)
 
     def guest(self, name: str, scenario: Scenario) -> GuestSequence:
         """A sequence to start on `requester.sequencer`, with a bus of its own."""

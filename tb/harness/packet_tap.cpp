@@ -64,7 +64,7 @@ void publish(const Assembly &packet) {
   record->header_low = packet.header_low;
   record->header_high = packet.header_high;
   std::memcpy(record + 1, packet.payload, bytes);
-  if (urgent(packet)) request_wake();
+  if (shared.eager || urgent(packet)) request_wake();
   check_last(packet);
 }
 

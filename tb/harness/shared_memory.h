@@ -9,7 +9,7 @@
 namespace harness {
 
 constexpr uint64_t kMagic = 0x4843544549435056ull;  // "VPCIETCH" read as bytes
-constexpr uint32_t kVersion = 2;
+constexpr uint32_t kVersion = 3;
 constexpr uint32_t kRingBytes = 1u << 20;
 constexpr uint32_t kMaxPayload = 4096;
 
@@ -76,7 +76,7 @@ struct Ring {
 
 // How often a stream's ready (or valid, for a stream that the harness drives) stays away.
 struct Throttle {
-  uint32_t stall_per_256;  // chance of a stall per clock, in 1/256
+  uint32_t stall_per_256;  // chance of a stall per clock, in 1/256; 256 stands still
   uint32_t longest;        // clocks, at least 1 when stall_per_256 is not 0
   uint64_t seed;           // state of the generator, never 0
 };
@@ -88,6 +88,7 @@ struct SharedMemory {
   uint64_t cycle;       // clocks since the start
   uint64_t time_ns;
   uint64_t unfinished;  // packets that have begun on the pins and not ended, and what waits for them
+  uint64_t eager;       // not 0: Python is woken for every packet, not only for those it has to answer
   Throttle throttle[kStreams];
   Ring observed;  // simulation to Python
   Ring rx_req;    // Python to pins

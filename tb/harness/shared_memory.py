@@ -13,8 +13,10 @@ from enum import IntEnum
 from typing import Final
 
 MAGIC: Final = 0x4843_5445_4943_5056
-VERSION: Final = 2
+VERSION: Final = 3
 RING_BYTES: Final = 1 << 20
+ALWAYS: Final = 256
+"""The chance of a stall, in 1/256, with which a stream stands still until it is set otherwise."""
 
 
 class Stream(IntEnum):
@@ -66,6 +68,7 @@ class _SharedMemory(ctypes.Structure):
         ("cycle", ctypes.c_uint64),
         ("time_ns", ctypes.c_uint64),
         ("unfinished", ctypes.c_uint64),
+        ("eager", ctypes.c_uint64),
         ("throttle", _Throttle * len(Stream)),
         ("observed", _Ring),
         ("rx_req", _Ring),
@@ -189,6 +192,10 @@ class SharedMemory:
         """Packets that have begun on the pins and not ended."""
         return int(self._memory.unfinished)
 
+    def set_eager(self, eager: bool) -> None:
+        """Wake Python for every packet, or only for those that it has to answer."""
+        self._memory.eager = int(eager)
+
     @property
     def observed_bytes(self) -> int:
         """Grows with every observation, so that equal values tell that nothing happened."""
@@ -211,9 +218,9 @@ class SharedMemory:
             words[self._read] = position
 
     def set_throttle(self, stream: Stream, stall_per_256: int, longest: int, seed: int) -> None:
-        """Stall `stream` with the given chance per clock (0: never, in 1/256) for 1..`longest` clocks."""
-        if not 0 <= stall_per_256 <= 255:
-            raise ValueError(f"a chance of {stall_per_256}/256 per clock is not in 0..255")
+        """Stall `stream` with the given chance per clock (0: never, 256: always) for 1..`longest` clocks."""
+        if not 0 <= stall_per_256 <= ALWAYS:
+            raise ValueError(f"a chance of {stall_per_256}/{ALWAYS} per clock is not in 0..{ALWAYS}")
         throttle = self._memory.throttle[stream]
         throttle.longest = longest
         throttle.seed = (seed & _LOW_64) or 1

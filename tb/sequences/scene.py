@@ -19,6 +19,7 @@ from tb.guest.errors import GuestUsageError
 from tb.guest.host_bus import HostBus
 from tb.guest.interrupts import LADDER, InterruptMode
 from tb.guest.transport import QueueFactory
+from tb.pcie.moment import Matcher, Port, Watch
 from tb.pcie.tlp import Tlp, TlpType
 
 ALL_BYTES = 0xF
@@ -42,6 +43,7 @@ class ReadFault(Enum):
     NO_ANSWER = "no completion at all"
     SHORT = "the last part never comes"
     LATE = "a late but good answer"
+    TOO_LATE = "a good answer after the function may have given up"
     WRONG_TAG = "a completion under a tag nobody uses, then the right one"
 
     @property
@@ -65,9 +67,39 @@ class HostControls(Protocol):
     """The host's and the media's behaviour that no guest can reach."""
 
     async def fail_read(
-        self, addresses: range, fault: ReadFault, *, skip: int = 0, good_bytes: int = 0
+        self,
+        addresses: range,
+        fault: ReadFault,
+        *,
+        skip: int = 0,
+        good_bytes: int = 0,
+        count: int = 1,
+        delay: int | None = None,
     ) -> None:
-        """One read that touches `addresses` goes wrong, after `skip` others and `good_bytes` of its own."""
+        """`count` reads that touch `addresses` go wrong, after `skip` others and `good_bytes` of their own.
+
+        `delay` is how many clocks late LATE and TOO_LATE come.
+        """
+        ...
+
+    def mend(self) -> None:
+        """What was asked to go wrong and has not yet goes right."""
+        ...
+
+    def watch(self, matches: Matcher, occurrence: int = 1) -> Watch:
+        """A wait for the thing number `occurrence` that matches, of those that pass from now on."""
+        ...
+
+    def drop(self, watch: Watch) -> None:
+        """The wait is over, whether what it was for has come or not."""
+        ...
+
+    def hold(self, port: Port, clocks: int) -> None:
+        """From now on, and for so many clocks, nothing passes on that stream."""
+        ...
+
+    def count(self, group: str, name: str) -> None:
+        """One hit for the coverage of a run."""
         ...
 
     async def pace(self, pace: Pace) -> None:

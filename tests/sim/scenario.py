@@ -5,13 +5,19 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable
 
+import cocotb
+from cocotb.triggers import Timer
 from pyuvm import uvm_sequence, uvm_sequence_item
 
 from tb.agents.completer.item import FaultItem
 from tb.agents.completer.item import ReadFault as AgentFault
 from tb.agents.media.item import CapacityItem, MediaFaultItem
+from tb.agents.watcher import PinWatch, Watcher
 from tb.config import PACES
 from tb.env import FunctionEnv, FunctionTest
+from tb.function_env import CLOCK_NS
+from tb.harness.shared_memory import ALWAYS, Stream
+from tb.pcie.moment import Matcher, Port, Watch
 from tb.pcie.tlp import Tlp, TlpType
 from tb.sequences.scene import Pace, ReadFault, Scene
 from tb.targets.rtl import RtlBus
@@ -40,19 +46,61 @@ class EnvironmentControls:
         self._env = env
         self._bus = bus
         self._payload = 128
+        self._watcher = Watcher(env.link)
+        self._holds: dict[Stream, int] = {}
 
     async def fail_read(
-        self, addresses: range, fault: ReadFault, *, skip: int = 0, good_bytes: int = 0
+        self,
+        addresses: range,
+        fault: ReadFault,
+        *,
+        skip: int = 0,
+        good_bytes: int = 0,
+        count: int = 1,
+        delay: int | None = None,
     ) -> None:
-        """One read that touches `addresses` goes wrong."""
+        """Reads that touch `addresses` go wrong."""
+        late = LATE_CLOCKS if fault is ReadFault.LATE else 0
         item = FaultItem(
             AgentFault[fault.name],
             addresses=addresses,
+            count=count,
             skip=skip,
             good_bytes=good_bytes,
-            delay=LATE_CLOCKS if fault is ReadFault.LATE else 0,
+            delay=late if delay is None else delay,
         )
         await _OneItem(item).start(self._env.completer.sequencer)
+
+    def mend(self) -> None:
+        """No fault asked for earlier happens any more."""
+        self._env.completer.driver.forget_faults()
+        self._env.media.driver.forget_faults()
+
+    def watch(self, matches: Matcher, occurrence: int = 1) -> Watch:
+        """A wait for something to pass the pins."""
+        return self._watcher.watch(matches, occurrence)
+
+    def drop(self, watch: Watch) -> None:
+        """Watch no longer."""
+        if isinstance(watch, PinWatch):
+            self._watcher.drop(watch)
+
+    def hold(self, port: Port, clocks: int) -> None:
+        """Nothing passes on that stream for so many clocks."""
+        stream = Stream[port.name]
+        self._holds[stream] = self._holds.get(stream, 0) + 1
+        self._env.link.memory.set_throttle(stream, ALWAYS, 1, 1)
+        cocotb.start_soon(self._release(stream, clocks, self._holds[stream]))
+
+    async def _release(self, stream: Stream, clocks: int, number: int) -> None:
+        """After so many clocks the stream goes on, unless it was held anew meanwhile."""
+        await Timer(clocks * CLOCK_NS, "ns")
+        if self._holds[stream] == number:
+            self._env.set_stall(stream)
+
+    def count(self, group: str, name: str) -> None:
+        """One hit for the coverage."""
+        self._env.coverage.hit(group, name)
 
     async def pace(self, pace: Pace) -> None:
         """From now on the host behaves like that."""

@@ -8,11 +8,20 @@ from dataclasses import dataclass, replace
 from tb.agents.disk import Disk
 from tb.models.devices.block import BlockDevice
 from tb.models.profile import QEMU_7_2, VIRTIO_PCI_RTL, Profile
+from tb.pcie.moment import Matcher, Port, Watch
 from tb.sequences.scene import Pace, ReadFault, Scene
 from tb.targets.model import ModelBus
 
 PROFILES = (VIRTIO_PCI_RTL, QEMU_7_2)
 SECTORS = 4096
+
+
+class NeverWatch:
+    """Implements `Watch` on a target where nothing is under way when an access has returned."""
+
+    async def reached(self, limit_ns: int) -> bool:
+        """It does not come any more."""
+        return False
 
 
 @dataclass(slots=True)
@@ -24,9 +33,33 @@ class ModelControls:
     disk: Disk
 
     async def fail_read(
-        self, addresses: range, fault: ReadFault, *, skip: int = 0, good_bytes: int = 0
+        self,
+        addresses: range,
+        fault: ReadFault,
+        *,
+        skip: int = 0,
+        good_bytes: int = 0,
+        count: int = 1,
+        delay: int | None = None,
     ) -> None:
         """The model's reads never fail."""
+
+    def mend(self) -> None:
+        """Only the disk can fail."""
+        self.bus.media.failing = 0
+
+    def watch(self, matches: Matcher, occurrence: int = 1) -> Watch:
+        """The model has done everything when an access returns."""
+        return NeverWatch()
+
+    def drop(self, watch: Watch) -> None:
+        """Nothing was watched."""
+
+    def hold(self, port: Port, clocks: int) -> None:
+        """The model has no streams."""
+
+    def count(self, group: str, name: str) -> None:
+        """The model has no coverage."""
 
     async def pace(self, pace: Pace) -> None:
         """The model has no pace."""

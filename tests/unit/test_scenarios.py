@@ -12,12 +12,14 @@ from tb.sequences import (
     block_edges,
     bursts,
     config_space,
+    crossings,
     dma,
     lifecycle,
     line,
     malformed,
     messages,
     msix_table,
+    outside,
     pressure,
     queues,
     registers,
@@ -26,6 +28,7 @@ from tb.sequences import (
     walks,
 )
 from tb.sequences.scene import Scene
+from tb.sequences.stages import STAGES
 from tests.unit.guest_on_model import model_scene
 
 ScenarioFunction = Callable[[Scene], Coroutine[Any, Any, None]]
@@ -163,6 +166,13 @@ def test_tiny_rings_are_driven_through_tables(queue_size: int) -> None:
     ):
         run(scenario(model_scene(queue_size=queue_size)))
     run(traffic.steady(model_scene(queue_size=queue_size), acts=200))
+
+
+@pytest.mark.parametrize(("queues", "queue_size"), [(1, 256), (4, 256), (1, 16)])
+def test_every_state_meets_every_event(queues: int, queue_size: int) -> None:
+    events = (*outside.EVENTS, *outside.silent_faults())
+    scene = model_scene(queues=queues, vectors=queues + 2, queue_size=queue_size)
+    run(crossings.walk(scene, crossings.pairs(STAGES, events)))
 
 
 def test_a_read_only_disk_refuses_writes() -> None:

@@ -63,11 +63,11 @@ def test_other_version_is_refused() -> None:
         SharedMemory(ctypes.addressof(raw))
 
 
-def test_throttle_needs_a_chance_that_leaves_room() -> None:
+def test_a_throttle_stalls_at_most_always() -> None:
     memory = _Simulation().memory
-    memory.set_throttle(Stream.TX_REQ, 255, 3, 0)
+    memory.set_throttle(Stream.TX_REQ, 256, 3, 0)
     with pytest.raises(ValueError, match="256"):
-        memory.set_throttle(Stream.TX_REQ, 256, 3, 1)
+        memory.set_throttle(Stream.TX_REQ, 257, 3, 1)
 
 
 @pytest.mark.parametrize("name", [stream.name.lower() for stream in Stream])

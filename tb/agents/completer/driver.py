@@ -40,6 +40,10 @@ class CompleterDriver(uvm_driver):
             self._faults.append(item)
             self.seq_item_port.item_done()
 
+    def forget_faults(self) -> None:
+        """Every read from now on is answered rightly."""
+        self._faults.clear()
+
     def _request(self, seen: Observation) -> None:
         tlp = seen.tlp
         if tlp is None:

@@ -57,6 +57,10 @@ class MediaDriver(uvm_driver):
                 self._faults.append(item)
             self.seq_item_port.item_done()
 
+    def forget_faults(self) -> None:
+        """No request from now on is made to fail."""
+        self._faults.clear()
+
     def _seen(self, seen: MediaSeen) -> None:
         if isinstance(seen, MediaAnswered):
             self._open = None

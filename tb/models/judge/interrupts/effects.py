@@ -9,9 +9,7 @@ from tb.models.judge.snapshots import Snapshot
 from tb.models.profile import Profile
 
 
-def write_change(
-    profile: Profile, before: Snapshot, after: Snapshot
-) -> Callable[[World], tuple[World, ...]]:
+def write_change(profile: Profile, before: Snapshot, after: Snapshot) -> Callable[[World], tuple[World, ...]]:
     """What a register write does to the interrupt state."""
     if after.generation != before.generation:
         return _reset

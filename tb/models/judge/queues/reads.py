@@ -84,6 +84,7 @@ class QueueReads:
 
     def _descriptor_taker(self, chain: JudgedChain, address: int) -> Deliver:
         queue = self._queue
+
         def deliver(data: bytes | None) -> None:
             if queue.failed(data):
                 return

@@ -1,0 +1,120 @@
+"""The walk over pairs: each state of the function crossed with each event from outside, a few clocks apart.
+
+The states are in `stages.STAGES`, the events in `outside.EVENTS`; the coverage counts which pairs were hit.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+
+from tb.guest.errors import GuestError
+from tb.guest.registers import Register
+from tb.pcie.moment import PassedKind, Port
+from tb.sequences.outside import Outside, errors_cleared, reset
+from tb.sequences.scene import Pace, Scene, Space
+from tb.sequences.shot import SECTORS, Range, Shot
+from tb.sequences.stages import Stage
+
+CLOCK_NS = 8
+REACH_NS = 30_000
+"""A stage that work leads to at all has passed by then."""
+TIMEOUT_NS = 50_000
+"""Longer than twice the completion timeout of the builds in which answers stay away."""
+SETTLE_NS = 6_000
+"""Long enough for one failed chain to have come to its end."""
+BRISK = (Pace.FAST,) * 4 + (Pace.SPLIT, Pace.REORDER, Pace.THROTTLED, Pace.WILD)
+PACES = (*BRISK, Pace.SLOW)
+"""Slow answers only where no queue has to wait for the others."""
+FEW = (1,)
+"""Sectors of a request whose reads may fail: no more reads than can be under way at once."""
+HOLD_CHANCE = 0.3
+"""How often a stream is held from the stage on, so that what follows waits at the pins."""
+HELD = (Port.TX_REQ,) * 5 + (Port.TX_CPL, Port.BLK_REQ, Port.BLK_WDATA, Port.BLK_RDATA, Port.BLK_RSP)
+
+Pair = tuple[Stage, Outside]
+
+
+def pairs(stages: Iterable[Stage], events: Iterable[Outside]) -> list[Pair]:
+    """All pairs that make sense: a fault needs a stage that reads."""
+    return [
+        (stage, event)
+        for stage, event in itertools.product(stages, events)
+        if event.fault is None or stage.is_read
+    ]
+
+
+async def walk(scene: Scene, chosen: Iterable[Pair], *, settle_ns: int = SETTLE_NS) -> None:
+    """One shot for each pair, in random order."""
+    place = await Range.open(scene)
+    order = list(chosen)
+    scene.rng.shuffle(order)
+    for stage, event in order:
+        try:
+            await fire(place, stage, event, settle_ns)
+        except GuestError as error:
+            where = f"{error.sentence}; during {stage.name} came {event.name}"
+            raise type(error)(error.rule, where) from error
+    await scene.host.pace(Pace.FAST)
+    await place.messages(False)
+    await reset(await Shot.load(place, stage.wish))
+
+
+async def fire(place: Range, stage: Stage, event: Outside, settle_ns: int) -> None:
+    """Load, wait for the stage, let the event come some clocks later, and see the shot to its end."""
+    scene = place.scene
+    await scene.host.pace(scene.rng.choice(PACES if place.queues == 1 else BRISK))
+    scene.host.mend()
+    shot = await Shot.load(place, stage.wish, sectors=FEW if event.fault else SECTORS)
+    if event.fault is not None and stage.places is not None:
+        for spot in stage.places(shot.target)[:1]:
+            await scene.host.fail_read(spot, event.fault)
+    reached = await _reach(shot, stage)
+    await scene.bus.delay(CLOCK_NS * _clocks(scene))
+    if reached:
+        scene.host.count(f"during {stage.name}", event.name)
+    await event.act(shot)
+    await _see_through(shot, event, settle_ns)
+
+
+async def _reach(shot: Shot, stage: Stage) -> bool:
+    """Start the work and wait until the stage has just passed."""
+    scene = shot.scene
+    if stage.kind is None:
+        return True
+    watch = scene.host.watch(stage.matcher(shot.target), scene.rng.choice((1, 1, 1, 2)))
+    await shot.kick()
+    if stage.kind is PassedKind.DEASSERT:
+        await _ask_for_deassert(shot)
+    reached = await watch.reached(REACH_NS)
+    if reached and scene.rng.random() < HOLD_CHANCE:
+        scene.host.hold(scene.rng.choice(HELD), scene.rng.randint(4, 120))
+    scene.host.drop(watch)
+    return reached
+
+
+async def _ask_for_deassert(shot: Shot) -> None:
+    """Once the line is up, an ISR read that nobody waits for takes it down."""
+    scene = shot.scene
+    risen = scene.host.watch(lambda passed: passed.kind is PassedKind.ASSERT)
+    await risen.reached(REACH_NS)
+    scene.host.drop(risen)
+    shot.kicks.append(await scene.begin(scene.request(Space.IO, Register.DEVICE_STATUS & ~3, 0b1000, None)))
+
+
+def _clocks(scene: Scene) -> int:
+    """A delay in clocks: none, a few, or many."""
+    return scene.rng.choice((0, 0, scene.rng.randrange(12), scene.rng.randrange(12), scene.rng.randrange(60)))
+
+
+async def _see_through(shot: Shot, event: Outside, settle_ns: int) -> None:
+    """What is still owed must come; after an end, nothing may stray."""
+    scene = shot.scene
+    if not event.ends:
+        if not shot.kicked:
+            await shot.kick()
+        await shot.finish()
+    else:
+        await scene.bus.delay(settle_ns if event.fault is not None else scene.rng.randrange(SETTLE_NS))
+        await errors_cleared(shot)
+    await shot.close()
