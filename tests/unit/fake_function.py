@@ -53,7 +53,9 @@ HOST_ID = 0x0000
 FUNCTION_ID = 0x0100
 BAR0, BAR1 = 0xC000, 0xFE00_0000
 RING = 0x10_0000
+QUEUE_STRIDE = 0x1_0000
 FACT_NS = 40
+DMA_TAGS = 28
 CAPACITY = 64
 SECTOR = 512
 
@@ -83,15 +85,22 @@ class _Ring:
 def block_device(profile: Profile = VIRTIO_PCI_RTL, **options: int) -> BlockDevice:
     """A small disk; every caller gets his own."""
     return BlockDevice(
-        profile, capacity=CAPACITY, serial=b"FAKE-0001", queue_size=options.get("queue_size", 8)
+        profile,
+        capacity=CAPACITY,
+        serial=b"FAKE-0001",
+        queues=options.get("queues", 1),
+        queue_size=options.get("queue_size", 8),
     )
 
 
 class FakeFunction:
     """Host and function in one. Every method that looks like an access adds its packets to `facts`."""
 
-    def __init__(self, *, queue_size: int = 8, max_payload: int = 128, max_read: int = 512) -> None:
-        self.device = block_device(queue_size=queue_size)
+    def __init__(
+        self, *, queue_size: int = 8, max_payload: int = 128, max_read: int = 512, queues: int = 1
+    ) -> None:
+        self.device = block_device(queue_size=queue_size, queues=queues)
+        self.queue = 0
         self.model = FunctionModel(VIRTIO_PCI_RTL, self.device)
         self.model.cold_reset()
         self.queue_size = queue_size
@@ -213,7 +222,7 @@ class FakeFunction:
         return out
 
     def _dma_read_one(self, address: int, count: int) -> bytes:
-        self._dma_tag = (self._dma_tag + 1) % 8
+        self._dma_tag = (self._dma_tag + 1) % DMA_TAGS
         request = memory_read(address, count, self._dma_tag, requester_id=FUNCTION_ID)
         self.add(Channel.TX_REQ, request)
         start, _ = requested_bytes(request)
@@ -373,9 +382,17 @@ class FakeFunction:
             self.io_read(0x16, 2)
         self.io_write(0x12, 1, 7)
 
+    def add_queue(self, queue: int) -> None:
+        """Bring up a further queue; the guest's requests go there from now on."""
+        self.queue = queue
+        self.io_write(0x0E, 2, queue)
+        self.io_write(0x08, 4, RING + QUEUE_STRIDE * queue >> 12)
+        self.io_write(0x16, 2, 1)
+
     @property
     def layout(self) -> RingLayout:
-        return RingLayout.of(RING >> 12, self.queue_size)
+        """Of the queue that the guest uses now."""
+        return RingLayout.of(RING + QUEUE_STRIDE * self.queue >> 12, self.queue_size)
 
     def descriptor(self, index: int, address: int, length: int, flags: int = 0, following: int = 0) -> None:
         place = self.layout.descriptor(index)
@@ -402,7 +419,7 @@ class FakeFunction:
         self.memory[layout.available_index : layout.available_index + 2] = index.to_bytes(2, "little")
 
     def kick(self) -> None:
-        self.io_write(0x10, 2, 0)
+        self.io_write(0x10, 2, self.queue)
 
     def request(self, kind: int, sector: int, count: int, *, head: int = 0, place: int = 0x18_0000) -> None:
         """Make a request of three descriptors from `head` on available, its buffers at `place`."""
@@ -454,11 +471,17 @@ def _scatter(segments: tuple[Segment, ...], offset: int, data: bytes) -> Iterato
 
 
 def judged(
-    facts: Iterable[Fact], *, queue_size: int = 8, end: bool = True, profile: Profile = VIRTIO_PCI_RTL
+    facts: Iterable[Fact],
+    *,
+    queue_size: int = 8,
+    queues: int = 1,
+    end: bool = True,
+    profile: Profile = VIRTIO_PCI_RTL,
 ) -> list[Verdict]:
-    """The verdicts a fresh judge of a device with the choices of `profile` gives on `facts`."""
+    """The verdicts a fresh judge gives on `facts`."""
     verdicts: list[Verdict] = []
-    judge = Judge(profile, block_device(profile, queue_size=queue_size), on_verdict=verdicts.append)
+    device = block_device(profile, queue_size=queue_size, queues=queues)
+    judge = Judge(profile, device, on_verdict=verdicts.append)
     time_ns = 0
     for fact in facts:
         time_ns = fact.time_ns

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from tb.models.judge.media import BlockWriteData
 from tb.models.virtqueue import F_EVENT_IDX
 from tb.pcie.tlp import Channel, TlpType, completion_for, memory_read, memory_write
 from tests.unit.fake_function import FUNCTION_ID, HOST_ID, RING, FakeFunction, judged
@@ -610,15 +612,18 @@ def test_a_write_may_open_before_its_data_but_not_end_before_them() -> None:
     assert first_rule(early) == "VBLK-06"
 
 
-def test_a_write_whose_data_fail_leaves_the_disk_request_alone() -> None:
+def test_a_write_opened_before_its_data_failed_is_cut_short() -> None:
     facts = served(1).facts
     request, data = media(facts), find(facts, read_of(DATA))
     opened = moved(facts, request, data)[: data + 3]
     failed = altered(opened, data + 2, status=1, type=TlpType.COMPLETION, data=b"", length=0)
-    assert_clean([*failed, *facts[request + 1 : request + 3]])
+    whole, answer = facts[request + 1 : request + 3]
+    cut = replace(whole, media=BlockWriteData(bytes(64)))
+    assert_clean([*failed, cut, answer])
+    assert rules([*failed, whole, answer]) == {"BAD-RING-37"}
 
 
-def test_a_write_cut_off_by_a_reset_may_be_padded_out() -> None:
+def test_a_write_cut_off_by_a_reset_gets_no_byte_that_was_not_read() -> None:
     function = served(1)
     facts = function.facts
     request, data = media(facts), find(facts, read_of(DATA))
@@ -628,5 +633,7 @@ def test_a_write_cut_off_by_a_reset_may_be_padded_out() -> None:
     function.io_write(0x12, 1, 0)
     write, completion = function.facts[mark : mark + 2]
     answer = facts[data + 1]
-    assert_clean([*opened, write, *rest, answer, completion])
+    cut = replace(rest[0], media=BlockWriteData(bytes(64)))
+    assert_clean([*opened, write, cut, rest[1], answer, completion])
+    assert first_rule([*opened, write, *rest, answer, completion]) == "VBLK-06"
     assert first_rule([*opened, *rest]) == "VBLK-06"

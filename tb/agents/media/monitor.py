@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from pyuvm import uvm_analysis_port, uvm_monitor
 
-from tb.agents.media.driver import SECTOR
 from tb.harness.link import MediaAnswered, MediaRequest, MediaSeen, MediaWritten, PinLink
 from tb.models.judge.media import (
     BlockRequest,
@@ -33,10 +32,9 @@ class MediaMonitor(uvm_monitor):
 
     def build_phase(self) -> None:
         self.ap = uvm_analysis_port("ap", self)
-        self._count = 0
         self._forms: dict[type, Callable[..., MediaEvent]] = {
-            MediaRequest: self._request,
-            MediaWritten: self._written,
+            MediaRequest: lambda seen: BlockRequest(seen.op, seen.sector, seen.count),
+            MediaWritten: lambda seen: BlockWriteData(seen.data),
             MediaAnswered: lambda seen: BlockResponse(seen.ok, seen.data),
         }
 
@@ -56,10 +54,3 @@ class MediaMonitor(uvm_monitor):
 
     def _seen(self, seen: MediaSeen) -> None:
         self.ap.write(MediaObservation(seen.time_ns, self._forms[type(seen)](seen)))
-
-    def _request(self, seen: MediaRequest) -> MediaEvent:
-        self._count = seen.count
-        return BlockRequest(seen.op, seen.sector, seen.count)
-
-    def _written(self, seen: MediaWritten) -> MediaEvent:
-        return BlockWriteData(seen.data[: self._count * SECTOR])

@@ -49,17 +49,29 @@ class Disk:
         if opened is None or opened.chain is None or opened.queue is None:
             return
         opened.has_data = True
-        operation = opened.chain.operation
-        if isinstance(operation, MediaWrite):
-            data, expected = event.data, operation.data
-            if opened.queue.spoilt and len(data) < len(expected):
-                # A write that a reset or a failed read cuts short ends with one beat behind whole sectors.
-                data = data[: len(data) // SECTOR * SECTOR]
-                expected = expected[: len(data)]
-            self._compare(opened.chain, data, expected, operation.sector)
-        elif not opened.queue.spoilt:
-            what = f"The disk gets data for {opened.chain} that the function has not read yet"
-            self._verdict("VBLK-06", what, opened.request, opened.chain.stage)
+        queue, chain = opened.queue, opened.chain
+        operation = chain.operation
+        read = operation.data if isinstance(operation, MediaWrite) else chain.data_read()
+        if queue.spoilt and len(event.data) < opened.request.count * SECTOR:
+            # A write that a reset or a failed read cuts short ends with one beat behind whole sectors.
+            self._cut_short(chain, event.data[: len(event.data) // SECTOR * SECTOR], read, opened.request)
+        elif isinstance(operation, MediaWrite):
+            self._compare(chain, event.data, read, opened.request.sector)
+        elif isinstance(operation, Gather):
+            self._invented(chain, len(event.data), len(read), opened.request)
+
+    def _cut_short(self, chain: JudgedChain, data: bytes, read: bytes, request: BlockRequest) -> None:
+        """Whole sectors went to the disk, and no more: they must be what the function has read."""
+        if len(data) > len(read):
+            self._invented(chain, len(data), len(read), request)
+        else:
+            self._compare(chain, data, read[: len(data)], request.sector)
+
+    def _invented(self, chain: JudgedChain, given: int, read: int, request: BlockRequest) -> None:
+        """The disk got bytes that the guest never gave."""
+        what = f"The disk gets {given} bytes for {chain}, of which the function has read {read}"
+        rule = "BAD-RING-37" if chain.lost else "VBLK-06"
+        self._verdict(rule, what, request, f"at most {read // SECTOR} whole sectors")
 
     def response(self, event: BlockResponse) -> None:
         """The disk answered the open request."""
@@ -75,7 +87,7 @@ class Disk:
         try:
             chain.answer(MediaResult(event.ok, event.data))
         except ChainError as error:
-            queue.stop(error.rule, error.sentence)
+            queue.stop(error.rule, error.sentence, chain)
 
     # --- whose it is
 
@@ -86,8 +98,15 @@ class Disk:
                 if not chain.claimed and self._asks(queue, chain) == opened.request:
                     chain.claimed = True
                     opened.queue, opened.chain = queue, chain
+                    self._check_alive(opened.request, queue, chain)
                     return True
         return False
+
+    def _check_alive(self, request: BlockRequest, queue: QueueState, chain: JudgedChain) -> None:
+        """Nothing is asked for a chain given up; only what was read of a write may still reach the disk."""
+        if chain.dead and not chain.lost:
+            what = f"The function asks its disk for {chain} although the queue must stop: {queue.stopped}"
+            self._verdict(queue.stop_rule, what, request, "no media request")
 
     @staticmethod
     def _asks(queue: QueueState, chain: JudgedChain) -> BlockRequest | None:

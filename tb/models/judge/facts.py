@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tb.models.devices.base import DeviceModel
 from tb.models.function import FunctionModel
@@ -16,12 +16,27 @@ from tb.pcie.tlp import Tlp
 Deliver = Callable[[bytes | None], None]
 
 
+@runtime_checkable
+class TakesParts(Protocol):
+    """A taker of bytes that may use those of a read which does not come to its end."""
+
+    def part(self, data: bytes) -> None:
+        """The first bytes of the read have come, and perhaps no more will."""
+        ...
+
+
+class Reader(Protocol):
+    """Whose read it is: told when the function may have to do without the answer."""
+
+    excused: bool
+
+
 @dataclass(slots=True)
 class Outstanding:
     """A memory read of the function that is not completely answered yet.
 
-    `deliver` takes the bytes from the first to the last enabled one, or None when the read failed.
-    `unanswered` is set when the host will not complete it, or not in time.
+    `deliver` takes the bytes from the first to the last enabled one, or None when the read failed; `reader`
+    is whose they are. `unanswered` is set when the host will not complete it, or not in time.
     """
 
     tlp: Tlp
@@ -29,15 +44,23 @@ class Outstanding:
     count: int
     deliver: Deliver
     time_ns: int = 0
+    reader: Reader | None = None
     data: bytearray = field(default_factory=bytearray)
     unanswered: bool = False
 
+    def salvage(self) -> None:
+        """The read may end here: its first bytes have come all the same."""
+        if self.data and isinstance(self.deliver, TakesParts):
+            self.deliver.part(bytes(self.data))
 
-class Deciding(Protocol):
+
+class Neighbour(Protocol):
     """A queue, as far as others than its own judges look at it."""
 
     @property
     def deciding(self) -> bool: ...
+
+    def halt(self, rule: str, why: str) -> None: ...
 
 
 class Facts:
@@ -59,7 +82,7 @@ class Facts:
         self.snapshots = Snapshots(first_snapshot(self.model))
         self.function_ids: tuple[int, ...] = (0,)
         self.reads: dict[int, Outstanding] = {}
-        self.queues: list[Deciding] = []
+        self.queues: list[Neighbour] = []
 
     @property
     def features(self) -> int:

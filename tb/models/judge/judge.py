@@ -109,13 +109,11 @@ class Judge:
     def unanswered(self, time_ns: int, tag: int) -> None:
         """The host will not answer the DMA read with `tag`, or only after the function may have given it up.
 
-        From now on the function may stop the queue; nothing is owed for it any more.
+        From now on the function may stop the queue whose read it is; nothing is owed for that any more.
         """
         self._record.time_ns = time_ns
-        if self._requests.unanswered(tag) is not None:
+        if self._requests.unanswered(tag):
             self._accesses.errors.device_possible()
-            for state in self._dma.states():
-                state.excused = True
 
     def cold_reset(self, time_ns: int) -> None:
         """The function's reset pin was asserted and released: everything starts anew."""
@@ -182,7 +180,7 @@ class Judge:
             record.dma_scored += 1
             self._interrupts.packet_sent()
             self._requests.memory(tlp)
-            self._requests.read(tlp, self._dma.read(tlp))
+            self._requests.read(tlp, *self._dma.read(tlp))
         elif kind is not _WRITE:
             self._interrupts.intx(tlp)
         elif self._interrupts.is_message(tlp):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from tb.models.judge.facts import Deliver, Facts, Outstanding
+from tb.models.judge.facts import Deliver, Facts, Outstanding, Reader
 from tb.pcie.tlp import (
     CompletionStatus,
     Tlp,
@@ -106,26 +106,32 @@ class Requests:
                 "VFIO-16", f"A packet is larger than {name}.", f"at most {allowed} bytes", size
             )
 
-    def read(self, tlp: Tlp, deliver: Deliver) -> None:
-        """Keep a memory read that was judged; `deliver` gets its bytes."""
+    def read(self, tlp: Tlp, deliver: Deliver, reader: Reader | None = None) -> None:
+        """Keep a memory read of `reader` that was judged; `deliver` gets its bytes."""
         tag = tlp.tag
         before = self._reads.get(tag)
         if before is not None and not before.unanswered:
             self._record.verdict("BAD-DEV-18", f"Tag {tag} is used again while its read is outstanding.")
         address, count = requested_bytes(tlp)
-        self._reads[tag] = Outstanding(tlp, address, count, deliver, self._record.time_ns)
+        self._reads[tag] = Outstanding(tlp, address, count, deliver, self._record.time_ns, reader)
 
     def given_up(self, tag: int) -> bool:
         """Whether the function may have given up the read with `tag`: its completion is unexpected."""
         read = self._reads.get(tag)
         return read is not None and read.unanswered
 
-    def unanswered(self, tag: int) -> Outstanding | None:
-        """The host will not answer `tag`, or only when the function may have given up."""
+    def unanswered(self, tag: int) -> bool:
+        """The host will not answer `tag`, or only when the function may have given up; False if none waits.
+
+        What hangs on it is excused, and nothing else.
+        """
         read = self._reads.get(tag)
-        if read is not None:
-            read.unanswered = True
-        return read
+        if read is None:
+            return False
+        read.unanswered = True
+        if read.reader is not None:
+            read.reader.excused = True
+        return True
 
     def completion(self, tlp: Tlp) -> Outcome:
         """Take a completion from the host."""
@@ -134,6 +140,7 @@ class Requests:
             return Outcome.UNEXPECTED
         if tlp.status != CompletionStatus.SUCCESS or tlp.poisoned or not self._fits(read, tlp):
             del self._reads[tlp.tag]
+            read.salvage()
             read.deliver(None)
             return Outcome.FAILED
         data, lead = tlp.data, tlp.lower_address & 3
@@ -144,6 +151,8 @@ class Requests:
         if len(read.data) >= read.count:
             del self._reads[tlp.tag]
             read.deliver(bytes(read.data))
+        elif read.unanswered:
+            read.salvage()
         return Outcome.TAKEN
 
     @staticmethod

@@ -69,20 +69,21 @@ class ReadableStream:
 
     def gather(self, offset: int, length: int) -> bytes | None:
         """`length` bytes from stream `offset` on, None when the function has not read all of them."""
-        if not length:
-            return b""
         if self.read_bytes < length:
             return None
+        data = self.leading(offset, length)
+        return data if len(data) == length else None
+
+    def leading(self, offset: int, length: int) -> bytes:
+        """At most `length` bytes from stream `offset` on, up to the first one that was not read."""
         parts: list[bytes] = []
         place, end = offset, offset + length
-        index = bisect_right(self._starts, place) - 1
-        while place < end:
-            if not 0 <= index < len(self._starts):
-                return None
+        index = max(0, bisect_right(self._starts, place) - 1)
+        while place < end and index < len(self._starts):
             start = self._starts[index]
             chunk = self._chunks[start]
             if start > place:
-                return None
+                break
             if start + len(chunk) > place:
                 part = chunk[place - start : end - start]
                 parts.append(part)

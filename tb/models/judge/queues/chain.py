@@ -35,7 +35,8 @@ class JudgedChain:
     back to a descriptor: the table it runs round in, (0, 0) for the queue's own; `operation` what the device
     model waits for; `owed` the guest memory writes still to come once `effects` are known; `suspect` is set
     after a verdict on this chain, so that one fault is not told many times; `dead` when the queue stopped
-    before it was fit to be served; `claimed` when a media request was seen for the operation it waits for.
+    and nothing may be done for it any more; `lost` when one of its own reads failed; `claimed` when a media
+    request was seen for the operation it waits for.
     """
 
     __slots__ = (
@@ -54,6 +55,7 @@ class JudgedChain:
         "head",
         "index",
         "loop",
+        "lost",
         "operation",
         "owed",
         "stream",
@@ -79,6 +81,7 @@ class JudgedChain:
         self.error: ChainError | None = None
         self.suspect = False
         self.dead = False
+        self.lost = False
         self.claimed = False
 
     # --- the walk
@@ -239,6 +242,18 @@ class JudgedChain:
         gathered = self._gathered(operation)
         if gathered is not None:
             self.answer(gathered)
+
+    def data_read(self) -> bytes:
+        """The bytes that the function has read so far, in one run, of those the device model waits for."""
+        operation = self.operation
+        if not isinstance(operation, Gather):
+            return b""
+        return self.stream.leading(operation.offset, operation.length)
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything of it was done: a media request made, its answer known."""
+        return self.claimed or self.effects is not None
 
     @property
     def waits_for_media(self) -> bool:

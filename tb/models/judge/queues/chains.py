@@ -32,7 +32,7 @@ class Chains:
     def malformed(self, chain: JudgedChain, error: ChainError) -> None:
         """The function has learnt that `chain` breaks a rule: the queue must stop."""
         chain.error = error
-        self._queue.stop(error.rule, error.sentence)
+        self._queue.stop(error.rule, error.sentence, chain)
 
     def use(self, head: int, length: int) -> None:
         """A used element was written."""

@@ -96,17 +96,17 @@ class Dma:
 
     # --- packets
 
-    def read(self, tlp: Tlp) -> Deliver:
-        """Judge a DMA read; what is to take its bytes."""
+    def read(self, tlp: Tlp) -> tuple[Deliver, QueueState | None]:
+        """Judge a DMA read; what is to take its bytes, and whose it is."""
         address, count = requested_bytes(tlp)
         refusal: tuple[str, str, str] | None = None
         for queue in self.all_queues():
             deliver = queue.read(address, count)
             if deliver is not None:
-                return deliver
+                return deliver, queue.state
             refusal = refusal or queue.refusal
         self._refused(refusal, "reads", address, count)
-        return _nothing
+        return _nothing, None
 
     def write(self, tlp: Tlp) -> None:
         """Judge a DMA write."""

@@ -43,6 +43,10 @@ class JudgedQueue:
         """Whether used elements are written whose interrupt the function has no business to send yet."""
         return self.state.deciding
 
+    def halt(self, rule: str, why: str) -> None:
+        """Another queue has stopped the whole device."""
+        self.state.stop(rule, f"{why} (in another queue, which stops the device)")
+
     def kick(self) -> None:
         """The guest has notified the queue."""
         state = self.state

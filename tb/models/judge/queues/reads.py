@@ -63,7 +63,7 @@ class QueueReads:
             offset = chain.stream.locate(address, count)
             if offset is not None:
                 chain.stream.asked(offset)
-                return self._buffer_taker(chain, offset)
+                return _BufferTaker(self._queue, self._chains, chain, offset)
             if chain.loop is not None and self._runs_round(chain.loop, address, count):
                 return _nothing
         return None
@@ -86,25 +86,13 @@ class QueueReads:
         queue = self._queue
 
         def deliver(data: bytes | None) -> None:
-            if queue.failed(data):
+            if queue.failed(data, chain):
                 return
             assert data is not None
             try:
                 chain.descriptors(address, data)
                 if chain.chain is not None:
                     chain.serve(queue.facts.device, queue.number)
-            except ChainError as error:
-                self._chains.malformed(chain, error)
-
-        return deliver
-
-    def _buffer_taker(self, chain: JudgedChain, offset: int) -> Deliver:
-        def deliver(data: bytes | None) -> None:
-            if self._queue.failed(data):
-                return
-            assert data is not None
-            try:
-                chain.bytes_read(offset, data)
             except ChainError as error:
                 self._chains.malformed(chain, error)
 
@@ -132,6 +120,31 @@ class QueueReads:
         wanted = [str(chain.fetch.index) for chain in queue.chains if chain.fetch is not None]
         expected = f"descriptor {' or '.join(wanted)}" if wanted else "no descriptor"
         queue.refuse("VRING-AV-06", f"fetches descriptor {index}, which no chain has led to", expected)
+
+
+class _BufferTaker:
+    """Takes readable bytes of `chain` from stream `offset` on."""
+
+    __slots__ = ("_chain", "_chains", "_offset", "_queue")
+
+    def __init__(self, queue: QueueState, chains: Chains, chain: JudgedChain, offset: int) -> None:
+        self._queue = queue
+        self._chains = chains
+        self._chain = chain
+        self._offset = offset
+
+    def __call__(self, data: bytes | None) -> None:
+        if self._queue.failed(data, self._chain):
+            return
+        assert data is not None
+        try:
+            self._chain.bytes_read(self._offset, data)
+        except ChainError as error:
+            self._chains.malformed(self._chain, error)
+
+    def part(self, data: bytes) -> None:
+        """The first bytes may go to the disk although the rest does not come."""
+        self._chain.stream.store(self._offset, data)
 
 
 def _nothing(data: bytes | None) -> None:

@@ -147,17 +147,35 @@ class QueueState:
 
     # --- why it stops
 
-    def stop(self, rule: str, why: str) -> None:
-        """The function has learnt something after which the queue stands still until reset."""
+    def stop(self, rule: str, why: str, cause: JudgedChain | None = None) -> None:
+        """The function has learnt something after which the queue stands still until reset.
+
+        Nothing is done any more for the chain that is the `cause`, for those behind it, and for those not
+        walked yet. Where requests overlap, what was begun before may come to its end.
+        """
+        self._give_up_from(cause)
         if self.stopped:
             return
         self.stopped = why
         self.stop_rule = rule
-        for chain in self.chains:
-            chain.dead = chain.chain is None or chain.error is not None
+        if self.facts.profile.broken == "device":
+            for queue in self.facts.queues:
+                queue.halt(rule, why)
 
-    def failed(self, data: bytes | None) -> bool:
-        """Whether a read failed; then the queue must stop (BAD-RING-37, VFIO-15)."""
-        if data is None:
-            self.stop("BAD-RING-37", "a DMA read of it failed")
-        return data is None
+    def _give_up_from(self, cause: JudgedChain | None) -> None:
+        """Say of each chain whether it is dead, now that `cause` has stopped the queue."""
+        may_go_on = self.facts.profile.requests_overlap
+        behind = False
+        for chain in self.chains:
+            if chain is cause or chain.chain is None or (behind and not (may_go_on and chain.begun)):
+                chain.dead = True
+            behind = behind or chain is cause
+
+    def failed(self, data: bytes | None, chain: JudgedChain | None = None) -> bool:
+        """Whether a read (of `chain`, if of one) failed: the queue must stop (BAD-RING-37, VFIO-15)."""
+        if data is not None:
+            return False
+        if chain is not None:
+            chain.lost = True
+        self.stop("BAD-RING-37", "a DMA read of it failed", chain)
+        return True

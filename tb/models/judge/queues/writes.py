@@ -35,6 +35,10 @@ class QueueWrites:
         place = chain.owed_at(address)
         if place is None:
             return False
+        if chain.dead and not chain.suspect:
+            chain.suspect = True
+            what = f"{chain} gets bytes at {address:#x} although the queue must stop: {self._queue.stopped}"
+            self._queue.verdict(self._queue.stop_rule, what)
         while data:
             if place is None:
                 chain.suspect = True
