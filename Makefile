@@ -30,7 +30,9 @@ clean:
 	@rm -rf sim_build
 
 #> make sim       the main job: enumerate, attach, read a disk image through the ring, write, reset; all of it scored
-#>                  TEST= DEVICE= CONFIG= SEED=n|random DISK=image BYTES=n[k|m|g] VERDICTS=n WAVES=1 JOBS=n
+#>                  TEST=name,pattern*,testpoint DEVICE= CONFIG= SEED=n|random DISK=image BYTES=n[k|m|g]
+#>                  VERDICTS=n WAVES=1 JOBS=n
+#>                  DUT=dut.toml: another function than the project's own (also test, regress, waves, bench)
 #> make test      every test: models, guest, tools and the simulations
 #>                  SEED= JOBS=
 #> make regress   every simulation test on every configuration of the plan, times SEEDS seeds

@@ -49,6 +49,16 @@ class Facts:
     profile: Profile
 
 
+# What a test may need of a function, in words.
+NEEDS = {
+    "dma": "DMA: the channels tx_req and rx_cpl",
+    "media": "a media port",
+    "msix": "MSI-X",
+    "two_vectors": "two MSI-X vectors",
+    "writable": "a disk that can be written",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Description:
     """One function.
@@ -91,6 +101,19 @@ class Description:
         except ProfileError as error:
             raise DutError(f"{self.path}: [profile]: {error}") from None
         return Facts(data_width=int(resolve(self.boundary.data_width, parameters)), profile=profile, **device)
+
+
+    def has(self, given: Mapping[str, Any]) -> set[str]:
+        """Which of `NEEDS` the function has with these parameters."""
+        facts = self.facts(given)
+        there = {
+            "dma": self.boundary.dma,
+            "media": self.media is not None,
+            "msix": facts.vectors > 0,
+            "two_vectors": facts.vectors > 1,
+            "writable": not facts.read_only,
+        }
+        return {name for name, has in there.items() if has}
 
 
 def read_description(path: Path) -> Description:

@@ -17,13 +17,12 @@ from pathlib import Path
 import cocotb_tools.config
 
 from tb.dut.adapter import adapter_text
-from tb.dut.description import Description, read_description
-from tb.dut.table import DutError
+from tb.dut.description import Description
 from tb.flow import runtime
 from tb.flow.errors import FlowError
 from tb.flow.locks import alone_in
 from tb.flow.paths import BUILDS, OWN_DUT, ROOT, shown
-from tb.flow.plan import Configuration
+from tb.flow.plan import Configuration, described
 from tb.flow.process import run_program
 from tb.flow.toolchain import build_environment, can_write_fst, compiler_identity, find_verilator
 
@@ -52,16 +51,15 @@ class Use(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What to build: the function that `dut` describes.
+    """What to build: the configuration's function, or a copy of the project's own.
 
-    Without it, the project's own, or the copy of it in the folder `rtl` (which holds a `rtl/`). A build that
-    runs once only is better not `optimised`: it compiles in two thirds of the time.
+    `rtl` is the folder that holds the copy's `rtl/`. A build that runs once only is better not `optimised`:
+    it compiles in two thirds of the time.
     """
 
     configuration: Configuration
     use: Use = Use.PYTHON
     rtl: Path = ROOT
-    dut: Path | None = None
     builds: Path = BUILDS
     optimised: bool = True
 
@@ -69,12 +67,13 @@ class Recipe:
     def folder(self) -> Path:
         """Where the build lives."""
         suffix = "" if self.use is Use.PYTHON else f"-{self.use.value}"
-        return self.builds / f"{self.configuration.name}{suffix}"
+        return self.builds / f"{self.configuration.folder_name}{suffix}"
 
     @property
     def description(self) -> Description:
         """The function to build. Raises FlowError for a description that cannot be used."""
-        return described(self.dut or self.rtl / OWN_DUT.relative_to(ROOT))
+        copied = self.rtl / OWN_DUT.relative_to(ROOT)
+        return described(self.configuration.dut if self.rtl == ROOT else copied)
 
     @property
     def adapter(self) -> Path:
@@ -90,14 +89,6 @@ class Recipe:
     def dump_name(self) -> str:
         """The file a WAVES build writes in the folder it runs in."""
         return "dump.fst" if can_write_fst() else "dump.vcd"
-
-
-def described(path: Path) -> Description:
-    """The description of a function. Raises FlowError, naming file and field, for one that cannot be used."""
-    try:
-        return read_description(path)
-    except DutError as error:
-        raise FlowError(str(error)) from None
 
 
 def harness_files() -> list[Path]:

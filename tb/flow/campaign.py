@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tb.flow.build import Recipe, Use, build
-from tb.flow.display import Display
+from tb.flow.display import Display, say
+from tb.flow.errors import FlowError
 from tb.flow.options import SimOptions
 from tb.flow.plan import Run
 from tb.flow.simulation import Outcome, simulate
@@ -44,6 +45,7 @@ class Job:
     def options(self) -> SimOptions:
         """What its process is told."""
         return SimOptions(
+            dut=str(self.run.configuration.dut),
             device=self.run.configuration.device,
             configuration=self.run.configuration.name,
             parameters=dict(self.run.configuration.parameters),
@@ -56,6 +58,20 @@ class Job:
             results_dir=str(self.folder),
             progress=str(self.folder / "progress.jsonl"),
         )
+
+
+def applicable(runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
+    """The runs that the function has everything for, and the others, each of which is told with its reason.
+
+    Raises FlowError where none is left.
+    """
+    skipped = [run for run in runs if run.lacks]
+    for run in skipped:
+        say(f"not applicable  {run.name}: the function lacks {run.lacks}")
+    left = [run for run in runs if not run.lacks]
+    if not left:
+        raise FlowError("none of the selected tests is applicable to this function.")
+    return left, skipped
 
 
 async def build_all(recipes: Sequence[Recipe], display: Display) -> None:

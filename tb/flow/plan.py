@@ -1,5 +1,7 @@
-"""The test plan (`testplan.toml`): RTL configurations, testpoints, and which test runs on which
-configuration.
+"""The test plan (`testplan.toml`): testpoints, and which test runs on which configuration of the function.
+
+The configurations are those of the function's description (`dut.toml`). A testpoint that names none which the
+function has runs on its default, the first one.
 
 The tests themselves are found by reading `tests/sim/test_*.py` without importing them (they need a
 simulator): a test is what has the decorator `pyuvm.test` (a class) or `cocotb.test` (a function). A test that
@@ -10,13 +12,19 @@ from __future__ import annotations
 
 import ast
 import difflib
+import fnmatch
+import re
 import tomllib
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from tb.dut.description import NEEDS, Description, read_description
+from tb.dut.table import DutError
 from tb.flow.errors import FlowError
-from tb.flow.paths import ROOT, TEST_PLAN, shown
+from tb.flow.paths import OWN_DUT, ROOT, TEST_PLAN, shown
 
 SIM_TESTS = ROOT / "tests" / "sim"
 DEFAULT_LIMIT_S = 300.0
@@ -24,11 +32,23 @@ DEFAULT_LIMIT_S = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """One RTL build: its name, the device it is, and the Verilog parameters that differ from the defaults."""
+    """One RTL build: its name, the device it is, the parameters that differ from those of its description.
+
+    `has` is what it has of what a test may need (`tb.dut.description.NEEDS`).
+    """
 
     name: str
     device: str
-    parameters: Mapping[str, int] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    dut: Path = OWN_DUT
+    has: frozenset[str] = frozenset(NEEDS)
+
+    @property
+    def folder_name(self) -> str:
+        """Its build's folder: functions other than the project's own are told apart by their descriptions."""
+        if self.dut == OWN_DUT:
+            return self.name
+        return f"{self.name}-{zlib.crc32(str(self.dut).encode()):08x}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +62,10 @@ class SimTest:
 
 @dataclass(frozen=True, slots=True)
 class Testpoint:
-    """One line of the plan: what is shown (`requirements`), by which tests, on which configurations."""
+    """One line of the plan: what is shown (`requirements`), by which tests, on which configurations.
+
+    `needs` is what a function must have for it to mean anything.
+    """
 
     name: str
     stage: str
@@ -50,15 +73,20 @@ class Testpoint:
     requirements: tuple[str, ...]
     configurations: tuple[str, ...]
     tests: tuple[str, ...]
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One test on one configuration, with its wall-clock limit in seconds."""
+    """One test on one configuration, with its wall-clock limit in seconds.
+
+    `lacks` says in words what the function lacks for it; then it is not applicable.
+    """
 
     test: SimTest
     configuration: Configuration
     limit_s: float = DEFAULT_LIMIT_S
+    lacks: str = ""
 
     @property
     def name(self) -> str:
@@ -99,23 +127,42 @@ class Plan:
 
     def configurations_of(self, test: SimTest) -> list[Configuration]:
         """Where the plan runs a test; the first device's default where the plan does not name it."""
-        names = [c for point in self.testpoints if test.name in point.tests for c in point.configurations]
-        if not names:
-            return [self.default_configuration(self.devices[0])]
-        return [self.configuration(name) for name in dict.fromkeys(names)]
+        points = [point for point in self.testpoints if test.name in point.tests]
+        names = dict.fromkeys(name for point in points for name in point.configurations)
+        there = [self.configurations[name] for name in names if name in self.configurations]
+        return there or [self.default_configuration(self.devices[0])]
 
     def find_tests(self, wanted: str) -> list[SimTest]:
-        """Tests by class name, or all those of a module (`main_job` for `tests/sim/test_main_job.py`).
+        """The tests that a list names: `Queues,Registers*,main_job`.
 
-        Raises FlowError, listing the known tests.
+        Each word is a test's name, a pattern of names, a testpoint, or a module (`main_job` for
+        `tests/sim/test_main_job.py`). Raises FlowError, listing the known tests, for one that is none.
         """
-        if wanted in self.tests:
-            return [self.tests[wanted]]
-        module = wanted.removeprefix("test_")
-        found = [test for test in self.tests.values() if test.module.rpartition(".")[2] == f"test_{module}"]
+        words = [word for word in re.split(r"[\s,]+", wanted) if word]
+        found = dict.fromkeys(test.name for word in words for test in self._named(word))
+        return [self.tests[name] for name in found]
+
+    def _named(self, word: str) -> list[SimTest]:
+        if word in self.tests:
+            return [self.tests[word]]
+        module = f"test_{word.removeprefix('test_')}"
+        points = {name for point in self.testpoints if point.name == word for name in point.tests}
+        found = [
+            test
+            for test in self.tests.values()
+            if test.name in points
+            or test.module.rpartition(".")[2] == module
+            or fnmatch.fnmatchcase(test.name, word)
+        ]
         if not found:
-            raise FlowError(unknown("TEST", wanted, self.tests))
+            raise FlowError(unknown("TEST", word, self.tests))
         return found
+
+    def lacks(self, test: SimTest, where: Configuration) -> str:
+        """What a configuration lacks for a test, in words; empty where it has all."""
+        points = [point for point in self.testpoints if test.name in point.tests]
+        needs = dict.fromkeys(need for point in points for need in point.needs)
+        return ", ".join(NEEDS[need] for need in needs if need not in where.has)
 
     def runs(
         self, test: str | None = None, device: str | None = None, config: str | None = None
@@ -133,7 +180,11 @@ class Plan:
             if config is not None
             else [(one, where) for one in tests for where in self.configurations_of(one)]
         )
-        chosen = [Run(one, where) for one, where in pairs if device in (None, where.device)]
+        chosen = [
+            Run(one, where, lacks=self.lacks(one, where))
+            for one, where in pairs
+            if device in (None, where.device)
+        ]
         if not chosen:
             raise FlowError(
                 f"No test is selected: {_selection(test, device, config)} match nothing in the plan."
@@ -180,6 +231,14 @@ def read_tests(folder: Path = SIM_TESTS) -> list[SimTest]:
     return tests
 
 
+def described(path: Path) -> Description:
+    """The description of a function. Raises FlowError, naming file and field, for one that cannot be used."""
+    try:
+        return read_description(path)
+    except DutError as error:
+        raise FlowError(str(error)) from None
+
+
 def _strings(table: Mapping[str, object], key: str) -> tuple[str, ...]:
     value = table.get(key, [])
     if not isinstance(value, list):
@@ -187,14 +246,33 @@ def _strings(table: Mapping[str, object], key: str) -> tuple[str, ...]:
     return tuple(str(one) for one in value)
 
 
-def load_plan(path: Path = TEST_PLAN, tests: Iterable[SimTest] | None = None) -> Plan:
-    """Read the plan. Raises FlowError, naming the file, for one that cannot be read."""
+def configurations_of(dut: Description) -> list[Configuration]:
+    """What a function can be built as; one of its own name where it names none."""
+    named = dut.configurations or {dut.name.lower(): {}}
+    return [
+        Configuration(name, dut.device_type, given, dut.path, frozenset(dut.has(given)))
+        for name, given in named.items()
+    ]
+
+
+def _needs(table: Mapping[str, object]) -> tuple[str, ...]:
+    needs = _strings(table, "needs")
+    for name in needs:
+        if name not in NEEDS:
+            raise FlowError(f"{shown(TEST_PLAN)}: {unknown('needs', name, NEEDS)}")
+    return needs
+
+
+def load_plan(
+    path: Path = TEST_PLAN, tests: Iterable[SimTest] | None = None, *, dut: Path | None = None
+) -> Plan:
+    """The plan for the function that `dut` describes, or the project's own.
+
+    Raises FlowError, naming the file, for one that cannot be read.
+    """
+    configurations = configurations_of(described(dut or OWN_DUT))
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-        configurations = [
-            Configuration(name, str(one["device"]), dict(one.get("parameters", {})))
-            for name, one in table["configuration"].items()
-        ]
         testpoints = [
             Testpoint(
                 name=str(one["name"]),
@@ -203,6 +281,7 @@ def load_plan(path: Path = TEST_PLAN, tests: Iterable[SimTest] | None = None) ->
                 requirements=_strings(one, "requirements"),
                 configurations=_strings(one, "configurations"),
                 tests=_strings(one, "tests"),
+                needs=_needs(one),
             )
             for one in table.get("testpoint", [])
         ]

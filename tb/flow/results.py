@@ -6,12 +6,14 @@ Each is written whole or not at all.
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from tb.flow.paths import RESULTS, shown, write_atomically
+from tb.flow.paths import OWN_DUT, RESULTS, shown, write_atomically
+from tb.flow.plan import Run
 from tb.flow.simulation import Outcome
 
 SUMMARY = "summary.json"
@@ -27,8 +29,9 @@ def forget(*names: str, folder: Path = RESULTS) -> None:
 
 def reproduce(outcome: Outcome, extra: str = "") -> str:
     """The command that does this run again."""
-    run = outcome.run
-    return f"make sim TEST={run.test.name} CONFIG={run.configuration.name} SEED={outcome.seed}{extra}"
+    run, where = outcome.run, outcome.run.configuration
+    dut = "" if where.dut == OWN_DUT else f" DUT={shlex.quote(str(where.dut))}"
+    return f"make sim{dut} TEST={run.test.name} CONFIG={where.name} SEED={outcome.seed}{extra}"
 
 
 def summary(command: str, outcomes: Sequence[Outcome], wall_s: float, seed: int) -> dict[str, Any]:
@@ -97,10 +100,19 @@ def _printable(text: str) -> str:
 
 
 def write_results(
-    command: str, outcomes: Sequence[Outcome], wall_s: float, seed: int, folder: Path = RESULTS
+    command: str,
+    outcomes: Sequence[Outcome],
+    wall_s: float,
+    seed: int,
+    skipped: Sequence[Run] = (),
+    folder: Path = RESULTS,
 ) -> dict[str, Any]:
-    """Write both files; returns the summary. Raises FlowError where they cannot be written."""
+    """Write both files; returns the summary. `skipped` are the runs that are not applicable.
+
+    Raises FlowError where they cannot be written.
+    """
     table = summary(command, outcomes, wall_s, seed)
+    table["not_applicable"] = [{"run": run.name, "lacks": run.lacks} for run in skipped]
     write_atomically(folder / JUNIT, junit(outcomes, wall_s))
     write_json(folder / SUMMARY, table)
     return table

@@ -20,6 +20,7 @@ LARGEST_SEED = 2**31 - 1
 class Variables:
     """What the user gave, read and checked; None where nothing was given."""
 
+    dut: Path | None = None
     device: str | None = None
     test: str | None = None
     config: str | None = None
@@ -99,6 +100,12 @@ def _bytes(text: str) -> int:
     return value
 
 
+def _dut(text: str) -> Path:
+    """The description of a function, or the folder that holds its `dut.toml`."""
+    path = _existing("DUT", text)
+    return path / "dut.toml" if path.is_dir() else path
+
+
 @dataclass(frozen=True, slots=True)
 class Reader:
     """How one variable is read: the field of `Variables` it fills and the function that checks its text."""
@@ -108,6 +115,7 @@ class Reader:
 
 
 READERS: dict[str, Reader] = {
+    "DUT": Reader("dut", _dut),
     "DEVICE": Reader("device", str),
     "TEST": Reader("test", str),
     "CONFIG": Reader("config", str),
@@ -133,16 +141,16 @@ READERS: dict[str, Reader] = {
 
 # What each command takes; a name that it does not take is an error, not something it silently ignores.
 TAKEN: dict[str, tuple[str, ...]] = {
-    "sim": ("DEVICE", "TEST", "CONFIG", "SEED", "WAVES", "DISK", "BYTES", "VERDICTS", "JOBS"),
-    "test": ("SEED", "JOBS"),
-    "regress": ("DEVICE", "TEST", "CONFIG", "SEED", "SEEDS", "JOBS"),
-    "waves": ("DEVICE", "TEST", "CONFIG", "SEED", "DISK", "BYTES", "VERDICTS"),
+    "sim": ("DUT", "DEVICE", "TEST", "CONFIG", "SEED", "WAVES", "DISK", "BYTES", "VERDICTS", "JOBS"),
+    "test": ("DUT", "SEED", "JOBS"),
+    "regress": ("DUT", "DEVICE", "TEST", "CONFIG", "SEED", "SEEDS", "JOBS"),
+    "waves": ("DUT", "DEVICE", "TEST", "CONFIG", "SEED", "DISK", "BYTES", "VERDICTS"),
     "oracle": ("TRACES", "PROFILE", "LIVE", "DEVICE", "SEED", "SEEDS"),
     "guest": (
         *("GUEST", "INTR", "TARGET", "SEED", "WAVES", "COMPARE"),
         *("KERNEL", "MACHINE", "SMP", "BUG"),
     ),
-    "bench": (),
+    "bench": ("DUT",),
     "bugs": ("BUG", "JOBS", "SEED"),
     "lint": (),
 }

@@ -7,15 +7,10 @@ from pathlib import Path
 import pytest
 
 from tb.flow.errors import FlowError
-from tb.flow.plan import Plan, SimTest, load_plan, read_tests
+from tb.flow.plan import Configuration, Plan, SimTest, load_plan, read_tests
+from tb.flow.plan import Testpoint as Point
 
 PLAN = """
-[configuration.block]
-device = "block"
-[configuration.block_64]
-device = "block"
-parameters = { DataWidth = 64 }
-
 [[testpoint]]
 name = "registers"
 stage = "V1"
@@ -50,6 +45,20 @@ def test_a_module_names_all_its_tests(plan: Plan) -> None:
     assert plan.find_tests("test_main_job") == plan.find_tests("main_job")
 
 
+def test_a_list_of_names_patterns_and_testpoints(plan: Plan) -> None:
+    assert [test.name for test in plan.find_tests("Reg*,MainJob")] == ["Registers", "MainJob"]
+    assert [test.name for test in plan.find_tests("registers")] == ["Registers"]
+
+
+def test_what_a_function_lacks_is_said_in_words(plan: Plan) -> None:
+    bare = Configuration("bare", "block", has=frozenset({"msix"}))
+    point = Point("rings", "V1", "", (), (), ("MainJob",), ("dma", "msix"))
+    lacking = Plan([bare], [point], TESTS)
+    (run,) = lacking.runs("MainJob")
+    assert run.lacks == "DMA: the channels tx_req and rx_cpl"
+    assert not plan.runs("MainJob")[0].lacks
+
+
 def test_config_overrides_the_plan(plan: Plan) -> None:
     assert [run.name for run in plan.runs("MainJob", config="block_64")] == ["MainJob-block_64"]
 
@@ -63,7 +72,7 @@ def test_everything_is_selected_without_a_name(plan: Plan) -> None:
     [
         ({"test": "Regsters"}, "Did you mean Registers.*Known: MainJob, Registers"),
         ({"device": "net"}, "DEVICE=net is unknown.*Known: block"),
-        ({"config": "x"}, "Known: block, block_64"),
+        ({"config": "x"}, "Known: block, block_128"),
     ],
 )
 def test_an_unknown_name_lists_the_known_ones(plan: Plan, arguments: dict[str, str], part: str) -> None:
@@ -73,8 +82,8 @@ def test_an_unknown_name_lists_the_known_ones(plan: Plan, arguments: dict[str, s
 
 def test_an_entry_that_lacks_a_key_is_named(tmp_path: Path) -> None:
     path = tmp_path / "testplan.toml"
-    path.write_text("[configuration.block]\n", encoding="utf-8")
-    with pytest.raises(FlowError, match="lacks 'device'"):
+    path.write_text("[[testpoint]]\nname = 'registers'\n", encoding="utf-8")
+    with pytest.raises(FlowError, match="lacks 'stage'"):
         load_plan(path, [])
 
 

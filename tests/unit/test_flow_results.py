@@ -25,7 +25,7 @@ def _outcome(folder: Path, message: str = "", **counters: object) -> Outcome:
 
 def test_the_summary_sums_all_runs(tmp_path: Path) -> None:
     outcomes = [_outcome(tmp_path, accesses_scored=3, dma_scored=4), _outcome(tmp_path, accesses_scored=5)]
-    write_results("sim", outcomes, 2.0, 7, tmp_path)
+    write_results("sim", outcomes, 2.0, 7, folder=tmp_path)
     table = json.loads((tmp_path / "summary.json").read_text())
     assert {name: table[name] for name in ("tests", "passed", "failed", "seed")} == {
         "tests": 2,
@@ -38,7 +38,8 @@ def test_the_summary_sums_all_runs(tmp_path: Path) -> None:
 
 
 def test_a_failure_is_in_junit_with_its_reproducing_command(tmp_path: Path) -> None:
-    write_results("sim", [_outcome(tmp_path, "used\x00index <wrong>", verdicts=["v1"])], 2.0, 7, tmp_path)
+    failed = _outcome(tmp_path, "used\x00index <wrong>", verdicts=["v1"])
+    write_results("sim", [failed], 2.0, 7, folder=tmp_path)
     suite = ElementTree.parse(tmp_path / "results.xml").getroot()[0]
     assert suite.get("failures") == "1"
     failure = suite[0][0]
@@ -49,7 +50,7 @@ def test_a_failure_is_in_junit_with_its_reproducing_command(tmp_path: Path) -> N
 
 
 def test_former_results_are_forgotten(tmp_path: Path) -> None:
-    write_results("sim", [_outcome(tmp_path)], 2.0, 7, tmp_path)
+    write_results("sim", [_outcome(tmp_path)], 2.0, 7, folder=tmp_path)
     forget("summary.json", "results.xml", folder=tmp_path)
     assert list(tmp_path.iterdir()) == []
 

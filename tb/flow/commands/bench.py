@@ -54,9 +54,9 @@ FIGURES = (
 RATES = {"ScoredReads": "scored_reads_per_s", "BlockRead": "block_read_MB_per_s", "Idle": "idle_clocks_per_s"}
 
 
-def run(_variables: Variables) -> int:
+def run(variables: Variables) -> int:
     """Measure and report; 0 if everything ran and held, whatever the figures."""
-    plan = load_plan()
+    plan = load_plan(dut=variables.dut)
     for folder in (RUNS, RESULTS):
         require_writable(folder)
     forget(REPORT)

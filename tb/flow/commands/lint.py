@@ -6,11 +6,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tb.flow.build import described
 from tb.flow.campaign import CORES, all_or_none
 from tb.flow.display import complain, say
 from tb.flow.paths import OWN_DUT, ROOT, SIM_BUILD, require_writable
-from tb.flow.plan import load_plan
+from tb.flow.plan import described, load_plan
 from tb.flow.process import run_program, run_until_complete
 from tb.flow.toolchain import build_environment, find_verilator
 from tb.flow.variables import Variables

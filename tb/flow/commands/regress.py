@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 
-from tb.flow.campaign import CORES, Job, run_all
+from tb.flow.campaign import CORES, Job, applicable, run_all
 from tb.flow.commands.sim import show_summary
 from tb.flow.display import Display, print_table
 from tb.flow.failures import tell_all
@@ -21,7 +21,8 @@ from tb.flow.variables import Variables
 def run(variables: Variables) -> int:
     """Run all, print a table of tests and every failure's reproducing command; 0 only if all held."""
     started = time.monotonic()
-    runs = load_plan().runs(variables.test, variables.device, variables.config)
+    runs = load_plan(dut=variables.dut).runs(variables.test, variables.device, variables.config)
+    runs, skipped = applicable(runs)
     require_writable(RUNS)
     require_writable(RESULTS)
     forget(SUMMARY, JUNIT)
@@ -30,7 +31,7 @@ def run(variables: Variables) -> int:
     with Display() as display:
         outcomes = run_until_complete(run_all(jobs, variables.jobs or CORES, display))
     show_tests(outcomes)
-    show_summary(write_results("regress", outcomes, time.monotonic() - started, variables.seed))
+    show_summary(write_results("regress", outcomes, time.monotonic() - started, variables.seed, skipped))
     return tell_all(outcomes)
 
 

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from tb.flow.build import Use
-from tb.flow.campaign import CORES, Job, run_all
+from tb.flow.campaign import CORES, Job, applicable, run_all
 from tb.flow.display import Display, say
 from tb.flow.failures import tell_all
 from tb.flow.main_job_table import show_main_job
@@ -23,10 +23,11 @@ MAIN_JOB = "main_job"
 def run(variables: Variables) -> int:
     """Run, print the table, write the results; 0 only if everything ran and held."""
     started = time.monotonic()
-    plan = load_plan()
+    plan = load_plan(dut=variables.dut)
     runs = plan.runs(variables.test or MAIN_JOB, variables.device, variables.config)
     if variables.config is None and variables.test is None:
         runs = runs[:1]
+    runs, skipped = applicable(runs)
     require_writable(RUNS)
     require_writable(RESULTS)
     forget(SUMMARY, JUNIT)
@@ -47,7 +48,7 @@ def run(variables: Variables) -> int:
         outcomes = run_until_complete(run_all(jobs, variables.jobs or CORES, display))
     for outcome in outcomes:
         show_main_job(outcome)
-    table = write_results("sim", outcomes, time.monotonic() - started, variables.seed)
+    table = write_results("sim", outcomes, time.monotonic() - started, variables.seed, skipped)
     show_summary(table)
     return tell_all(outcomes, extra_variables(variables))
 

@@ -12,6 +12,7 @@ from tb.flow.campaign import CORES
 from tb.flow.display import say
 from tb.flow.errors import FlowError
 from tb.flow.paths import RESULTS, ROOT, RUNS, require_writable, shown, write_atomically
+from tb.flow.plan import load_plan
 from tb.flow.process import run_attached, run_until_complete
 from tb.flow.results import JUNIT, SUMMARY, SUMS, forget, write_json
 from tb.flow.simulation import COUNTERS, read_counters
@@ -19,6 +20,7 @@ from tb.flow.variables import Variables
 
 TEST_RUNS = RUNS / "test"
 SEED_VARIABLE = "VPCI_TEST_SEED"
+DUT_VARIABLE = "VPCI_TEST_DUT"
 
 
 def run(variables: Variables) -> int:
@@ -34,6 +36,9 @@ def run(variables: Variables) -> int:
     command = [sys.executable, "-m", "pytest", "-q", "-n", str(workers), "--dist", "worksteal"]
     command += [f"--junitxml={report}", "-o", "junit_family=xunit2", "tests"]
     environment = {**os.environ, SEED_VARIABLE: str(variables.seed)}
+    if variables.dut is not None:
+        load_plan(dut=variables.dut)  # refused at once rather than by every test
+        environment[DUT_VARIABLE] = str(variables.dut)
     status = run_until_complete(run_attached(command, folder=ROOT, environment=environment))
     if not report.is_file():
         raise FlowError(f"pytest ended with status {status} and wrote no report.")

@@ -20,7 +20,7 @@ def run(variables: Variables) -> int:
     """Run the one test that the variables select; the dump is kept whether it passes or not."""
     if variables.test is None:
         raise FlowError("name the test to record: make waves TEST=... (a wrong name lists the known ones).")
-    runs = load_plan().runs(variables.test, variables.device, variables.config)
+    runs = load_plan(dut=variables.dut).runs(variables.test, variables.device, variables.config)
     require_writable(WAVES)
     chosen = runs[0]
     folder = WAVES / f"{chosen.name}-{variables.seed}"
