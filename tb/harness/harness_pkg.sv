@@ -31,6 +31,7 @@ package harness_pkg;
   import "DPI-C" function bit harness_wake();
   import "DPI-C" function void harness_reset();
   import "DPI-C" function bit harness_ready(input int stream);
+  import "DPI-C" function void harness_held(input int ns);
   import "DPI-C" function void harness_fault(input int stream, input int code, input int seen);
 
   import "DPI-C" function bit harness_source_pending(input int stream);

@@ -30,13 +30,15 @@ _KEPT_RESPONSES = 4
 class Observation:
     """One packet as the pins carried it.
 
-    `tlp` is None where the header could not be read; `error` says why.
+    `held_ns` is how much of `time_ns` the host has held the function up. `tlp` is None where the header could
+    not be read; `error` says why.
     """
 
     time_ns: int
     channel: Channel
     tlp: Tlp | None
     error: TlpError | None = None
+    held_ns: int = 0
 
 
 @dataclass(slots=True, frozen=True)
@@ -47,6 +49,7 @@ class MediaRequest:
     op: int
     sector: int
     count: int
+    held_ns: int = 0
 
 
 @dataclass(slots=True, frozen=True)
@@ -55,6 +58,7 @@ class MediaWritten:
 
     time_ns: int
     data: bytes
+    held_ns: int = 0
 
 
 @dataclass(slots=True, frozen=True)
@@ -64,6 +68,7 @@ class MediaAnswered:
     time_ns: int
     ok: bool
     data: bytes
+    held_ns: int = 0
 
 
 @dataclass(slots=True, frozen=True)
@@ -160,15 +165,14 @@ class PinLink:
 
     def _packet(self, time_ns: int, offset: int) -> None:
         buffer = self.memory.buffer
-        _, _, _, stream, length, low, high = PACKET.unpack_from(buffer, offset)
+        _, _, _, stream, length, low, high, held_ns = PACKET.unpack_from(buffer, offset)
         start = offset + PACKET.size
         channel, observers, receivers = self._packets[stream]
         try:
-            seen = Observation(
-                time_ns, channel, decode(high << 64 | low, bytes(buffer[start : start + length]))
-            )
+            tlp = decode(high << 64 | low, bytes(buffer[start : start + length]))
+            seen = Observation(time_ns, channel, tlp, None, held_ns)
         except TlpError as error:
-            seen = Observation(time_ns, channel, error.tlp, error)
+            seen = Observation(time_ns, channel, error.tlp, error, held_ns)
         for listener in observers:
             listener(seen)
         for listener in receivers:
@@ -185,17 +189,17 @@ class PinLink:
             listener(ResetSeen(time_ns))
 
     def _media_request(self, time_ns: int, offset: int) -> None:
-        _, _, _, op, count, sector, _, _ = MEDIA.unpack_from(self.memory.buffer, offset)
-        self._publish_media(MediaRequest(time_ns, op, sector, count))
+        _, _, _, op, count, sector, _, _, held_ns = MEDIA.unpack_from(self.memory.buffer, offset)
+        self._publish_media(MediaRequest(time_ns, op, sector, count, held_ns))
 
     def _media_write(self, time_ns: int, offset: int) -> None:
-        *_, pointer, length = MEDIA.unpack_from(self.memory.buffer, offset)
-        self._publish_media(MediaWritten(time_ns, ctypes.string_at(pointer, length)))
+        *_, pointer, length, held_ns = MEDIA.unpack_from(self.memory.buffer, offset)
+        self._publish_media(MediaWritten(time_ns, ctypes.string_at(pointer, length), held_ns))
 
     def _media_response(self, time_ns: int, offset: int) -> None:
-        _, _, _, error, _, _, pointer, length = MEDIA.unpack_from(self.memory.buffer, offset)
+        _, _, _, error, _, _, pointer, length, held_ns = MEDIA.unpack_from(self.memory.buffer, offset)
         data = ctypes.string_at(pointer, length) if length else b""
-        self._publish_media(MediaAnswered(time_ns, not error, data))
+        self._publish_media(MediaAnswered(time_ns, not error, data, held_ns))
 
     def _publish_media(self, seen: MediaSeen) -> None:
         observers, receivers = self._media

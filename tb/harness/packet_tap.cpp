@@ -16,6 +16,7 @@ constexpr uint32_t kMessageWindow = 0xFEE;  // address bits 31:20 of an interrup
 
 struct Assembly {
   uint64_t time_ns;
+  uint64_t held_ns;
   uint64_t header_low;
   uint64_t header_high;
   uint32_t stream;
@@ -63,6 +64,7 @@ void publish(const Assembly &packet) {
   record->payload_bytes = bytes;
   record->header_low = packet.header_low;
   record->header_high = packet.header_high;
+  record->held_ns = packet.held_ns;
   std::memcpy(record + 1, packet.payload, bytes);
   if (shared.eager || urgent(packet)) request_wake();
   check_last(packet);
@@ -74,6 +76,7 @@ void publish_media(const Assembly &event) {
   *record = event.media;
   record->head = head;
   record->head.time_ns = event.time_ns;
+  record->held_ns = event.held_ns;
   request_wake();
 }
 
@@ -93,6 +96,7 @@ void publish_complete() {
 Assembly &begin(uint32_t stream, const svBitVecVal *header) {
   Assembly &packet = in_order.emplace_back();
   packet.time_ns = shared.time_ns;
+  packet.held_ns = shared.held_ns;
   std::memcpy(&packet.header_low, header, 8);
   std::memcpy(&packet.header_high, header + 2, 8);
   packet.stream = stream;
@@ -109,6 +113,7 @@ Assembly &begin(uint32_t stream, const svBitVecVal *header) {
 void observe_media(const MediaRecord &record) {
   Assembly &event = in_order.emplace_back();
   event.time_ns = shared.time_ns;
+  event.held_ns = shared.held_ns;
   event.complete = true;
   event.is_media = true;
   event.media = record;

@@ -103,6 +103,8 @@ void harness_clock(long long time_ns) {
   shared.time_ns = time_ns;
 }
 
+void harness_held(int ns) { shared.held_ns += ns; }
+
 unsigned char harness_wake() {
   bool wake = wake_requested;
   wake_requested = false;

@@ -48,6 +48,7 @@ struct PacketRecord {
   uint32_t payload_bytes;
   uint64_t header_low;   // header bits 63:0
   uint64_t header_high;  // header bits 127:64
+  uint64_t held_ns;      // of `time_ns`, as in SharedMemory
   // payload_bytes follow
 };
 
@@ -66,6 +67,7 @@ struct MediaRecord {
   uint64_t sector;
   uint64_t pointer;
   uint64_t length;
+  uint64_t held_ns;  // as above
 };
 
 struct Ring {
@@ -89,6 +91,7 @@ struct SharedMemory {
   uint64_t time_ns;
   uint64_t unfinished;  // packets that have begun on the pins and not ended, and what waits for them
   uint64_t eager;       // not 0: Python is woken for every packet, not only for those it has to answer
+  uint64_t held_ns;     // time since the start in which the host or the disk has held the function up
   Throttle throttle[kStreams];
   Ring observed;  // simulation to Python
   Ring rx_req;    // Python to pins

@@ -69,6 +69,7 @@ class _SharedMemory(ctypes.Structure):
         ("time_ns", ctypes.c_uint64),
         ("unfinished", ctypes.c_uint64),
         ("eager", ctypes.c_uint64),
+        ("held_ns", ctypes.c_uint64),
         ("throttle", _Throttle * len(Stream)),
         ("observed", _Ring),
         ("rx_req", _Ring),
@@ -78,9 +79,9 @@ class _SharedMemory(ctypes.Structure):
 
 
 HEADER = struct.Struct("<IIQ")
-PACKET = struct.Struct("<IIQIIQQ")
+PACKET = struct.Struct("<IIQIIQQQ")
 FAULT = struct.Struct("<IIQIIQQ")
-MEDIA = struct.Struct("<IIQIIQQQ")
+MEDIA = struct.Struct("<IIQIIQQQQ")
 _LOW_64: Final = (1 << 64) - 1
 
 
@@ -119,7 +120,7 @@ class WritableRing:
         length = len(payload)
         size = _aligned(PACKET.size + length)
         offset = self.reserve(size)
-        fields = (size, RecordKind.PACKET, not_before, stream, length, header & _LOW_64, header >> 64)
+        fields = (size, RecordKind.PACKET, not_before, stream, length, header & _LOW_64, header >> 64, 0)
         PACKET.pack_into(self._bytes, offset, *fields)
         if length:
             start = offset + PACKET.size
@@ -131,7 +132,7 @@ class WritableRing:
         size = _aligned(MEDIA.size)
         offset = self.reserve(size)
         kind = RecordKind.MEDIA_RESPONSE
-        MEDIA.pack_into(self._bytes, offset, size, kind, not_before, error, 0, 0, pointer, length)
+        MEDIA.pack_into(self._bytes, offset, size, kind, not_before, error, 0, 0, pointer, length, 0)
         self.commit(size)
 
 
@@ -159,6 +160,7 @@ class SharedMemory:
         base = memoryview(raw).cast("B")
         self._words = base.cast("Q")
         self._cycle = _SharedMemory.cycle.offset // 8
+        self._held = _SharedMemory.held_ns.offset // 8
         self._time = _SharedMemory.time_ns.offset // 8
         observed = _SharedMemory.observed.offset
         self._written = observed // 8
@@ -185,6 +187,12 @@ class SharedMemory:
     def time_ns(self) -> int:
         """Simulated time of the latest clock edge."""
         value: int = self._words[self._time]
+        return value
+
+    @property
+    def held_ns(self) -> int:
+        """How much of `time_ns` the host or the disk has held the function up (see `hold_watch.sv`)."""
+        value: int = self._words[self._held]
         return value
 
     @property

@@ -19,10 +19,11 @@ from tb.models.judge.media import (
 
 @dataclass(slots=True, frozen=True)
 class MediaObservation:
-    """One media event with its time."""
+    """One media event with its time, and how much of that the host has held the function up."""
 
     time_ns: int
     event: MediaEvent
+    held_ns: int = 0
 
 
 class MediaMonitor(uvm_monitor):
@@ -50,7 +51,8 @@ class MediaMonitor(uvm_monitor):
             await capacity.value_change
             self.link.drain()
             event = CapacityChanged(int(capacity.value))
-            self.ap.write(MediaObservation(self.link.memory.time_ns, event))
+            memory = self.link.memory
+            self.ap.write(MediaObservation(memory.time_ns, event, memory.held_ns))
 
     def _seen(self, seen: MediaSeen) -> None:
-        self.ap.write(MediaObservation(seen.time_ns, self._forms[type(seen)](seen)))
+        self.ap.write(MediaObservation(seen.time_ns, self._forms[type(seen)](seen), seen.held_ns))
