@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 PYTHON ?= python3
 ENVIRONMENT := sim_build/venv
 STAMP := $(ENVIRONMENT)/.complete
-COMMANDS := sim test regress waves oracle guest bench bugs lint
+COMMANDS := sim test regress waves oracle guest bench bugs fuzz lint
 # A stamp whose interpreter has gone is no stamp.
 RENEW := $(if $(wildcard $(ENVIRONMENT)/bin/python),,renew)
 
@@ -46,6 +46,8 @@ clean:
 #>                  KERNEL=trixie|trixie-backports|bookworm MACHINE=pc|q35 SMP=n BUG=
 #> make bugs      plants faults into copies of the RTL and sees each one caught
 #>                  BUG= JOBS= SEED=
+#> make fuzz      random guests, hosts and disks evolve on the RTL towards states that were never reached
+#>                  HOURS=n|forever GENOMES=n SEED= CONFIG= JOBS=n CORPUS=folder BUG=; one again: REPLAY=file WAVES=1
 #> make bench     performance figures
 #> make lint      the linters for Python and SystemVerilog
 #> make clean     removes everything generated (sim_build/)

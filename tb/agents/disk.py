@@ -73,6 +73,10 @@ class Disk:
         self.flushes += 1
         return True
 
+    def forget(self) -> None:
+        """What was written is gone: the disk is its image again."""
+        self._overlay.clear()
+
     @property
     def written_sectors(self) -> int:
         """How many sectors differ from the image, or may."""

@@ -35,6 +35,8 @@ BARE_MAIN = ROOT / "tb" / "flow" / "bare_main.cpp"
 # cocotb's main program looks at VM_TRACE, which Verilator leaves at 0 for FST.
 FST_FLAGS = ("--trace-fst", "-CFLAGS", "-DVM_TRACE=1")
 VCD_FLAGS = ("--trace",)
+# Toggles of wide signals are data: they would drown those of control.
+COVERAGE_FLAGS = ("--coverage-line", "--coverage-expr", "--coverage-toggle", "--coverage-max-width", "16")
 # One file of all generated code: with so few of them, precompiled headers cost more than a second core gains.
 MAKE_VARIABLES = ("OPT_GLOBAL=-O2", "VM_PARALLEL_BUILDS=0")
 C_FLAGS = f"-I{HARNESS} -std=c++20"
@@ -47,6 +49,7 @@ class Use(enum.Enum):
     PYTHON = "python"  # run by cocotb
     WAVES = "waves"  # run by cocotb, can write a dump
     BARE = "bare"  # run by a C++ loop alone, to know what Python costs
+    COVERAGE = "coverage"  # run by cocotb, counts what of the design was exercised
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,8 @@ def _use_flags(recipe: Recipe) -> list[str]:
     flags = ["--vpi", "-LDFLAGS", f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator", str(main)]
     if recipe.use is Use.WAVES:
         flags += ["--trace-structs", *(FST_FLAGS if can_write_fst() else VCD_FLAGS)]
+    if recipe.use is Use.COVERAGE:
+        flags += [*COVERAGE_FLAGS, str(ROOT / "tb" / "harness" / "coverage.vlt")]
     return flags
 
 

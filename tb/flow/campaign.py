@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +31,7 @@ class Job:
     disk: Path | None = None
     bytes_limit: int | None = None
     verdicts: int = 1000
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def recipe(self) -> Recipe:
@@ -55,6 +56,7 @@ class Job:
             disk=str(self.disk) if self.disk is not None else None,
             bytes_limit=self.bytes_limit,
             verdicts=self.verdicts,
+            extra=self.extra,
             results_dir=str(self.folder),
             progress=str(self.folder / "progress.jsonl"),
         )

@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from tb.flow.paths import OWN_DUT
 
@@ -26,8 +27,9 @@ class SimOptions:
     the description's). `test` is the test's class name. `seed` is a non-negative integer; the same seed gives
     the same run. `disk` is the user's disk image or None for the test's own, `bytes_limit` how much of it is
     read (bytes, None: all). The run ends itself after so many `verdicts` (0: never). `hostile` is what a
-    hostile function does, "" for any other. `results_dir` is where the test writes `counters.json` and its
-    verdicts, `progress` the file it appends its progress to ("" for none).
+    hostile function does, "" for any other. `extra` belongs to the test alone (JSON values by name).
+    `results_dir` is where the test writes `counters.json` and its verdicts, `progress` the file it appends
+    its progress to ("" for none).
     """
 
     dut: str = str(OWN_DUT)
@@ -41,6 +43,7 @@ class SimOptions:
     bytes_limit: int | None = None
     verdicts: int = 1000
     hostile: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
     results_dir: str = "."
     progress: str = ""
 

@@ -42,6 +42,10 @@ class Variables:
     kernel: str | None = None
     machine: str = "pc"
     processors: int = 1
+    hours: float | None = None
+    genomes: int | None = None
+    corpus: Path | None = None
+    replay: Path | None = None
 
 
 def _number(name: str, text: str, low: int, high: int) -> int:
@@ -62,6 +66,19 @@ def _flag(name: str, text: str) -> bool:
     if text not in ("0", "1"):
         raise FlowError(f"{name}={text}: it must be 0 or 1.")
     return text == "1"
+
+
+def _hours(text: str) -> float:
+    """A length of time; `forever` has no end."""
+    if text == "forever":
+        return float("inf")
+    try:
+        hours = float(text)
+    except ValueError:
+        raise FlowError(f"HOURS={text} is neither a number nor `forever`.") from None
+    if not hours > 0:
+        raise FlowError(f"HOURS={text} is out of range: it must be more than 0.")
+    return hours
 
 
 def _existing(name: str, text: str) -> Path:
@@ -136,6 +153,10 @@ READERS: dict[str, Reader] = {
     "KERNEL": Reader("kernel", str),
     "MACHINE": Reader("machine", str),
     "SMP": Reader("processors", lambda text: _number("SMP", text, 1, 8)),
+    "HOURS": Reader("hours", _hours),
+    "GENOMES": Reader("genomes", lambda text: _number("GENOMES", text, 1, 10**12)),
+    "CORPUS": Reader("corpus", lambda text: Path(text).expanduser().absolute()),
+    "REPLAY": Reader("replay", lambda text: _existing("REPLAY", text)),
     "COMPARE": Reader("compare", lambda text: _flag("COMPARE", text)),
 }
 
@@ -152,6 +173,7 @@ TAKEN: dict[str, tuple[str, ...]] = {
     ),
     "bench": ("DUT",),
     "bugs": ("BUG", "JOBS", "SEED"),
+    "fuzz": ("HOURS", "GENOMES", "SEED", "CONFIG", "JOBS", "CORPUS", "BUG", "REPLAY", "WAVES"),
     "lint": (),
 }
 # Names that make itself understands in this project, beside those of a command.

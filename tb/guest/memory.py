@@ -20,11 +20,17 @@ class OutOfMemoryError(MemoryError):
 class SparseMemory:
     """Implements `HostMemory`. Addresses and lengths in bytes."""
 
-    __slots__ = ("_next", "_pages")
+    __slots__ = ("_base", "_next", "_pages")
 
     def __init__(self, base: int = LOW_BASE) -> None:
         self._pages: dict[int, bytearray] = {}
+        self._base = base
         self._next = base
+
+    def forget(self) -> None:
+        """All bytes are zero again and nothing is allocated."""
+        self._pages.clear()
+        self._next = self._base
 
     def read(self, address: int, length: int) -> bytes:
         """`length` bytes from `address`; never-written bytes are zero."""

@@ -14,3 +14,4 @@ tb/harness/shared_memory.cpp
 tb/harness/packet_source.cpp
 tb/harness/packet_tap.cpp
 tb/harness/block_media.cpp
+tb/harness/coverage.cpp

@@ -105,6 +105,7 @@ Assembly &begin(uint32_t stream, const svBitVecVal *header) {
   packet.complete = false;
   packet.is_media = false;
   open_packet[stream] = &packet;
+  if (stream == kRxReq || stream == kRxCpl) note_event(stream, packet.header_low, packet.header_high);
   return packet;
 }
 

@@ -13,6 +13,7 @@ SharedMemory shared = {};
 
 namespace {
 bool wake_requested = false;
+uint32_t remaining[kStreams];  // clocks that a stall still lasts
 constexpr uint32_t kAlign = sizeof(RecordHeader);  // so that a filler at the end has room for its header
 
 uint32_t aligned(uint32_t size) { return (size + kAlign - 1) & ~(kAlign - 1); }
@@ -60,13 +61,15 @@ void drop_record(Ring &ring) {
 }
 
 bool stalled(Stream stream) {
-  static uint32_t remaining[kStreams];
   Throttle &throttle = shared.throttle[stream];
+  if (!throttle.stall_per_256) {
+    remaining[stream] = 0;  // who takes a stall back means it
+    return false;
+  }
   if (remaining[stream]) {
     --remaining[stream];
     return true;
   }
-  if (!throttle.stall_per_256) return false;
   throttle.seed ^= throttle.seed << 13;
   throttle.seed ^= throttle.seed >> 7;
   throttle.seed ^= throttle.seed << 17;
@@ -101,6 +104,7 @@ long long harness_open(int data_bytes) {
 void harness_clock(long long time_ns) {
   ++shared.cycle;
   shared.time_ns = time_ns;
+  coverage_clock();
 }
 
 void harness_held(int ns) { shared.held_ns += ns; }
@@ -119,6 +123,7 @@ void harness_reset() {
   reset_sources();
   reset_tap();
   reset_block_media();
+  for (uint32_t &clocks : remaining) clocks = 0;
   new_record(kReset, sizeof(RecordHeader));
   request_wake();
 }

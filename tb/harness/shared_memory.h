@@ -9,7 +9,7 @@
 namespace harness {
 
 constexpr uint64_t kMagic = 0x4843544549435056ull;  // "VPCIETCH" read as bytes
-constexpr uint32_t kVersion = 3;
+constexpr uint32_t kVersion = 4;
 constexpr uint32_t kRingBytes = 1u << 20;
 constexpr uint32_t kMaxPayload = 4096;
 
@@ -92,6 +92,7 @@ struct SharedMemory {
   uint64_t unfinished;  // packets that have begun on the pins and not ended, and what waits for them
   uint64_t eager;       // not 0: Python is woken for every packet, not only for those it has to answer
   uint64_t held_ns;     // time since the start in which the host or the disk has held the function up
+  uint64_t coverage;    // address of a `CoverageWindow`, 0 in a build that does not count
   Throttle throttle[kStreams];
   Ring observed;  // simulation to Python
   Ring rx_req;    // Python to pins
@@ -100,6 +101,25 @@ struct SharedMemory {
 };
 
 extern SharedMemory shared;
+
+// How Python reads what the build counts of the design's lines, branches, expressions and toggles (coverage.cpp).
+struct CoverageWindow {
+  uint64_t points;  // counters
+  uint64_t events;  // kinds of events from outside
+  // Writes the list of all points to a file; a point's count there is its number and one.
+  void (*describe)(const char *file);
+  // Which points are counted for events: one byte each, 0 for no.
+  void (*watch)(const uint8_t *paired);
+  // What happened since the last call and is not in `seen` (one byte a point, then one a pair): the numbers of these
+  // features, at most `most`. Adds them to `seen` and starts anew.
+  uint32_t (*take)(uint8_t *seen, uint32_t *fresh, uint32_t most);
+};
+
+// A packet from outside has begun in this clock: coverage notes what the function does about it next.
+void note_event(uint32_t stream, uint64_t header_low, uint64_t header_high);
+
+// Called once a clock, ahead of everything else.
+void coverage_clock();
 
 // Asks for Python at the next falling edge of the clock.
 void request_wake();

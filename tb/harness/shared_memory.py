@@ -13,7 +13,7 @@ from enum import IntEnum
 from typing import Final
 
 MAGIC: Final = 0x4843_5445_4943_5056
-VERSION: Final = 3
+VERSION: Final = 4
 RING_BYTES: Final = 1 << 20
 ALWAYS: Final = 256
 """The chance of a stall, in 1/256, with which a stream stands still until it is set otherwise."""
@@ -70,6 +70,7 @@ class _SharedMemory(ctypes.Structure):
         ("unfinished", ctypes.c_uint64),
         ("eager", ctypes.c_uint64),
         ("held_ns", ctypes.c_uint64),
+        ("coverage", ctypes.c_uint64),
         ("throttle", _Throttle * len(Stream)),
         ("observed", _Ring),
         ("rx_req", _Ring),
@@ -203,6 +204,11 @@ class SharedMemory:
     def set_eager(self, eager: bool) -> None:
         """Wake Python for every packet, or only for those that it has to answer."""
         self._memory.eager = int(eager)
+
+    @property
+    def coverage(self) -> int:
+        """Address of the coverage window, 0 where the build does not count."""
+        return int(self._memory.coverage)
 
     @property
     def observed_bytes(self) -> int:

@@ -27,7 +27,7 @@ LATE_CLOCKS = 600
 CONFIG_TYPES = (TlpType.CONFIG_READ, TlpType.CONFIG_WRITE)
 
 
-class _OneItem(uvm_sequence):
+class OneItem(uvm_sequence):
     """A sequence of one item."""
 
     def __init__(self, item: uvm_sequence_item) -> None:
@@ -69,7 +69,7 @@ class EnvironmentControls:
             good_bytes=good_bytes,
             delay=late if delay is None else delay,
         )
-        await _OneItem(item).start(self._env.completer.sequencer)
+        await OneItem(item).start(self._env.completer.sequencer)
 
     def mend(self) -> None:
         """No fault asked for earlier happens any more."""
@@ -115,7 +115,7 @@ class EnvironmentControls:
 
     async def fail_media(self, requests: int = 1) -> None:
         """The next so many requests to the media end in an error."""
-        await _OneItem(MediaFaultItem(count=requests)).start(self._env.media.sequencer)
+        await OneItem(MediaFaultItem(count=requests)).start(self._env.media.sequencer)
 
     async def cold_reset(self) -> None:
         """A power cycle."""
@@ -124,7 +124,7 @@ class EnvironmentControls:
 
     async def set_capacity(self, sectors: int) -> None:
         """The disk has another size from now on."""
-        await _OneItem(CapacityItem(sectors)).start(self._env.media.sequencer)
+        await OneItem(CapacityItem(sectors)).start(self._env.media.sequencer)
 
 
 class ScenarioTest(FunctionTest):

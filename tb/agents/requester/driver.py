@@ -63,6 +63,12 @@ class RequesterDriver(uvm_driver):
             f"the guest, since {item.sent_ns:,} ns, for {item.request}" for item, _ in self._waiting.values()
         ]
 
+    def forget(self) -> None:
+        """After a reset: tags and patience as in the beginning, whatever was asked before."""
+        self._give_up(list(self._waiting))
+        self._tags = deque(range(self.config.max_outstanding))
+        self._patience_ns = self.config.timeout_ns
+
     async def _take_tag(self, item: AccessItem) -> None:
         """Note the item under its tag: the next free one, or the one the test chose."""
         request = item.request

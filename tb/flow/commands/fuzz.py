@@ -1,0 +1,236 @@
+"""`make fuzz`: genomes of random guests and hosts evolve on the RTL towards states that were never reached.
+
+JOBS processes share one corpus folder. Each ends after a while and another takes its place, until the time is
+over; what they found lies in the folder as it comes, so a run may be killed and taken up again at any moment.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tb.flow.build import Recipe, Use, build
+from tb.flow.campaign import Job, all_or_none, build_all
+from tb.flow.commands.bugs import select
+from tb.flow.display import Bar, Display, complain, say
+from tb.flow.errors import FlowError
+from tb.flow.paths import RESULTS, RUNS, SIM_BUILD, require_writable, shown
+from tb.flow.plan import Plan, Run, load_plan
+from tb.flow.planted import plant, read_bugs
+from tb.flow.process import run_until_complete
+from tb.flow.results import forget, write_json
+from tb.flow.simulation import Outcome, simulate
+from tb.flow.variables import Variables
+from tb.fuzz.corpus import read_genome
+from tb.fuzz.findings import Fault, Finding, Findings
+from tb.fuzz.grammar import GenomeError
+
+FUZZ = SIM_BUILD / "fuzz"
+REPORT = "fuzz.json"
+CONFIGURATION = "block_fuzz"
+CAMPAIGN, REPLAY = "FuzzCampaign", "FuzzSeeds"
+DEFAULT_HOURS = 0.1
+SLICE_S = 900.0
+"""How long one process fuzzes before a fresh one takes over."""
+GRACE_S = 120.0
+"""How much longer a process may take: one genome that hangs is killed after that."""
+SEED_STRIDE = 1_000_003
+DIED = "FUZZ-DIED"
+
+
+@dataclass(slots=True)
+class Tally:
+    """What all processes did so far."""
+
+    genomes: int = 0
+    replayed: int = 0
+    new: int = 0
+    points: int = 0
+    points_total: int = 0
+    features: int = 0
+    findings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    rules: Counter[str] = field(default_factory=Counter)
+
+    def add(self, counters: Mapping[str, Any]) -> None:
+        """Take in what one process wrote. Points are those of the process that reached most of them."""
+        self.genomes += int(counters.get("genomes", 0))
+        self.replayed += int(counters.get("replayed", 0))
+        self.new += int(counters.get("new", 0))
+        self.points = max(self.points, int(counters.get("points", 0)))
+        self.points_total = max(self.points_total, int(counters.get("points_total", 0)))
+        self.features = max(self.features, int(counters.get("features", 0)))
+        for one in counters.get("findings", []):
+            self.findings.setdefault(str(one["name"]), dict(one))
+
+
+def run(variables: Variables) -> int:
+    """0 only if everything was played and nothing was found."""
+    plan = load_plan()
+    if variables.replay is not None:
+        return replay(variables, plan, variables.replay)
+    started = time.monotonic()
+    configuration = plan.configuration(variables.config or CONFIGURATION)
+    bugs = [] if variables.bug is None else select(read_bugs(plan), variables.bug)
+    folder = variables.corpus or FUZZ / (f"bug-{variables.bug}" if bugs else configuration.name)
+    if bugs:
+        shutil.rmtree(folder, ignore_errors=True)
+        plant(bugs[0], folder / "planted")
+    for one in (folder / "corpus", folder / "findings", RESULTS):
+        require_writable(one)
+    forget(REPORT)
+    recipe = (
+        Recipe(configuration, Use.COVERAGE, rtl=folder / "planted", builds=folder / "build", optimised=False)
+        if bugs
+        else Recipe(configuration, Use.COVERAGE)
+    )
+    team = Team(plan, recipe, variables, folder)
+    with Display() as display:
+        run_until_complete(team.fuzz(display))
+    return report(team, time.monotonic() - started)
+
+
+class Team:
+    """The processes that fuzz together."""
+
+    def __init__(self, plan: Plan, recipe: Recipe, variables: Variables, folder: Path) -> None:
+        self.recipe = recipe
+        self.variables = variables
+        self.folder = folder
+        self.tally = Tally()
+        self._plan = plan
+        self._end = 0.0
+
+    async def fuzz(self, display: Display) -> None:
+        """Build, then fuzz until the time is over."""
+        with display.bar(f"building {self.recipe.folder.name}"):
+            await build(self.recipe)
+        hours = DEFAULT_HOURS if self.variables.hours is None else self.variables.hours
+        self._end = time.monotonic() + 3600 * hours
+        await all_or_none([self._worker(number, display) for number in range(self.variables.jobs or 1)])
+
+    async def _worker(self, number: int, display: Display) -> None:
+        """One process after the other until the end."""
+        turn = 0
+        while not self._over():
+            with display.bar(f"fuzz {number}") as bar:
+                outcome = await self._slice(number, turn, bar)
+            self.tally.add(outcome.counters)
+            display.say(told(number, outcome))
+            if not outcome.passed:
+                self._died(outcome)
+            turn += 1
+
+    def _over(self) -> bool:
+        enough = self.variables.bug is not None and bool(self.tally.findings)
+        return enough or time.monotonic() >= self._end or self._left() <= 0
+
+    def _left(self) -> int:
+        """How many genomes may still be played."""
+        return (self.variables.genomes or 1 << 62) - self.tally.genomes
+
+    async def _slice(self, number: int, turn: int, bar: Bar) -> Outcome:
+        seconds = max(min(SLICE_S, self._end - time.monotonic()), 1.0)
+        run_ = Run(self._plan.tests[CAMPAIGN], self.recipe.configuration, seconds + GRACE_S)
+        seed = (self.variables.seed + SEED_STRIDE * (number + 1000 * turn)) % (1 << 31)
+        extra: dict[str, Any] = {"folder": str(self.folder), "seconds": seconds, "genomes": self._left()}
+        if self.variables.bug is not None:
+            extra |= {"findings": 1, "seeds": False}
+        job = Job(run_, seed, RUNS / "fuzz" / f"{self.folder.name}-{number}", Use.COVERAGE, extra=extra)
+        return await simulate(run_, self.recipe, job.options(), job.folder, bar.show)
+
+    def _died(self, outcome: Outcome) -> None:
+        """A process that ended otherwise than by itself is a finding: what it played last killed it."""
+        fault = Fault(DIED, outcome.message)
+        steps = []
+        try:
+            steps = read_genome(outcome.folder / "playing.json")
+        except GenomeError as error:
+            complain(f"fuzz: {error}")
+        findings = Findings(self.folder / "findings", self.recipe.configuration.name, outcome.seed)
+        findings.keep(Finding(fault, steps, outcome.count("genomes"), alone=False))
+        self.tally.findings.setdefault(
+            fault.name, {"name": fault.name, "rule": fault.rule, "sentence": fault.sentence}
+        )
+
+
+def told(number: int, outcome: Outcome) -> str:
+    """What one process did, in a line."""
+    count = outcome.count
+    seconds = float(outcome.counters.get("seconds", 0)) or outcome.wall_s
+    found = len(outcome.counters.get("findings", []))
+    return (
+        f"fuzz {number}: {count('genomes'):,} genomes ({count('genomes') / seconds:.0f}/s), "
+        f"{count('replayed'):,} replayed, {count('points'):,} of {count('points_total'):,} points, "
+        f"{count('new'):,} new, {found} findings, {seconds:.0f} s"
+    )
+
+
+def report(team: Team, seconds: float) -> int:
+    """The file, the findings with the command that shows each again, and the exit status."""
+    tally, variables = team.tally, team.variables
+    findings = sorted(tally.findings.values(), key=lambda one: str(one["name"]))
+    table = {
+        "configuration": team.recipe.configuration.name,
+        "seed": variables.seed,
+        "bug": variables.bug,
+        "genomes": tally.genomes,
+        "replayed": tally.replayed,
+        "coverage points": tally.points,
+        "coverage points total": tally.points_total,
+        "features": tally.features,
+        "new": tally.new,
+        "findings": findings,
+        "seconds": round(seconds, 3),
+        "genomes_per_s": round(tally.genomes / max(seconds, 0.001), 1),
+    }
+    write_json(RESULTS / REPORT, table)
+    for one in findings:
+        path = team.folder / "findings" / f"{one['name']}.json"
+        complain(f"FOUND {one['rule']}: {one['sentence']}\n  again: make fuzz REPLAY={shown(path)}")
+    say(
+        f"fuzz: {tally.genomes:,} genomes in {seconds:.0f} s, {tally.points:,} of {tally.points_total:,} "
+        f"coverage points, {tally.new:,} new genomes in {shown(team.folder / 'corpus')}, "
+        f"{len(findings)} findings (seed {variables.seed})"
+    )
+    say(f"results: {shown(RESULTS / REPORT)}")
+    if not tally.genomes:
+        raise FlowError("not one genome was played.")
+    return 1 if findings else 0
+
+
+def replay(variables: Variables, plan: Plan, path: Path) -> int:
+    """Play one genome again and tell what it shows."""
+    try:
+        steps = read_genome(path)
+    except GenomeError as error:
+        raise FlowError(str(error)) from None
+    content = json.loads(path.read_text(encoding="utf-8"))
+    kept_for = content.get("configuration", CONFIGURATION) if isinstance(content, dict) else CONFIGURATION
+    configuration = plan.configuration(variables.config or kept_for)
+    use = Use.WAVES if variables.waves else Use.PYTHON
+    run_ = Run(plan.tests[REPLAY], configuration)
+    folder = RUNS / "fuzz" / "replay"
+    job = Job(run_, variables.seed, folder, use, extra={"replay": str(path)})
+    require_writable(RUNS)
+    with Display() as display:
+        run_until_complete(build_all([job.recipe], display))
+        outcome = run_until_complete(_one(job))
+    for step in steps:
+        say("  " + " ".join(str(value) for value in step))
+    for fault in outcome.counters.get("faults", []):
+        say(str(fault))
+    if not outcome.passed:
+        complain(f"FOUND {outcome.message}")
+        return 1
+    say(f"{shown(path)} shows nothing wrong on {configuration.name}")
+    return 0
+
+
+async def _one(job: Job) -> Outcome:
+    return await simulate(job.run, job.recipe, job.options(), job.folder)
