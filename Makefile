@@ -47,7 +47,7 @@ clean:
 #> make bugs      plants faults into copies of the RTL and sees each one caught
 #>                  BUG= JOBS= SEED=
 #> make fuzz      random guests, hosts and disks evolve on the RTL towards states that were never reached
-#>                  HOURS=n|forever GENOMES=n SEED= CONFIG= JOBS=n CORPUS=folder BUG=; one again: REPLAY=file WAVES=1
+#>                  HOURS=n|forever GENOMES=n SEED= CONFIG= DUT= JOBS=n CORPUS=folder BUG=; one again: REPLAY=file WAVES=1
 #> make bench     performance figures
 #> make lint      the linters for Python and SystemVerilog
 #> make clean     removes everything generated (sim_build/)

@@ -173,7 +173,7 @@ TAKEN: dict[str, tuple[str, ...]] = {
     ),
     "bench": ("DUT",),
     "bugs": ("BUG", "JOBS", "SEED"),
-    "fuzz": ("HOURS", "GENOMES", "SEED", "CONFIG", "JOBS", "CORPUS", "BUG", "REPLAY", "WAVES"),
+    "fuzz": ("DUT", "HOURS", "GENOMES", "SEED", "CONFIG", "JOBS", "CORPUS", "BUG", "REPLAY", "WAVES"),
     "lint": (),
 }
 # Names that make itself understands in this project, beside those of a command.

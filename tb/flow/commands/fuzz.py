@@ -21,7 +21,7 @@ from tb.flow.commands.bugs import select
 from tb.flow.display import Bar, Display, complain, say
 from tb.flow.errors import FlowError
 from tb.flow.paths import RESULTS, RUNS, SIM_BUILD, require_writable, shown
-from tb.flow.plan import Plan, Run, load_plan
+from tb.flow.plan import Configuration, Plan, Run, load_plan
 from tb.flow.planted import plant, read_bugs
 from tb.flow.process import run_until_complete
 from tb.flow.results import forget, write_json
@@ -71,11 +71,11 @@ class Tally:
 
 def run(variables: Variables) -> int:
     """0 only if everything was played and nothing was found."""
-    plan = load_plan()
+    plan = load_plan(dut=variables.dut)
     if variables.replay is not None:
         return replay(variables, plan, variables.replay)
     started = time.monotonic()
-    configuration = plan.configuration(variables.config or CONFIGURATION)
+    configuration = chosen(plan, variables.config)
     bugs = [] if variables.bug is None else select(read_bugs(plan), variables.bug)
     folder = variables.corpus or FUZZ / (f"bug-{variables.bug}" if bugs else configuration.name)
     if bugs:
@@ -93,6 +93,13 @@ def run(variables: Variables) -> int:
     with Display() as display:
         run_until_complete(team.fuzz(display))
     return report(team, time.monotonic() - started)
+
+
+def chosen(plan: Plan, wanted: str | None) -> Configuration:
+    """The configuration to fuzz: the wanted one, the one made for it, or a foreign function's first."""
+    if wanted is None and CONFIGURATION not in plan.configurations:
+        return next(iter(plan.configurations.values()))
+    return plan.configuration(wanted or CONFIGURATION)
 
 
 class Team:
@@ -211,8 +218,8 @@ def replay(variables: Variables, plan: Plan, path: Path) -> int:
     except GenomeError as error:
         raise FlowError(str(error)) from None
     content = json.loads(path.read_text(encoding="utf-8"))
-    kept_for = content.get("configuration", CONFIGURATION) if isinstance(content, dict) else CONFIGURATION
-    configuration = plan.configuration(variables.config or kept_for)
+    kept_for = content.get("configuration") if isinstance(content, dict) else None
+    configuration = chosen(plan, variables.config or kept_for)
     use = Use.WAVES if variables.waves else Use.PYTHON
     run_ = Run(plan.tests[REPLAY], configuration)
     folder = RUNS / "fuzz" / "replay"
