@@ -189,6 +189,10 @@ class Profile:
     avail_event: Literal["after_drain", "per_chain"] = _choice(
         "VRING-KICK-05", "when avail_event is written with EVENT_IDX"
     )
+    first_decision: Literal["interrupts", "by_event"] = _choice(
+        "VRING-INT-03",
+        "with EVENT_IDX: whether the first used buffers after a start interrupt in any case",
+    )
 
     # --- device configuration
     config_write_takes: Literal["written_bytes", "last_read"] = _choice(

@@ -90,7 +90,7 @@ class DeviceRing:
         self.stopped = False
         self._known_index = 0
         self._signalled = 0
-        self._signalled_valid = False
+        self._signalled_valid = self._profile.first_decision == "by_event"
 
     def move(self, pfn: int) -> None:
         """The queue lies at ``pfn`` now; indices stay as they are (VPCI-Q-11)."""
@@ -254,7 +254,7 @@ class DeviceRing:
         self.next_used = new
         self._memory.write(self.layout.used_index, _U16.pack(new))
         self.in_flight -= len(used)
-        if _signed(new - self._signalled) < len(used):
+        if self._profile.first_decision == "interrupts" and _signed(new - self._signalled) < len(used):
             self._signalled_valid = False
 
     def wants_interrupt(self, *, closed: bool = False) -> bool:

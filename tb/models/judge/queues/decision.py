@@ -32,7 +32,8 @@ class Decision:
     def __init__(self, queue: QueueState, interrupts: Interrupts) -> None:
         self._queue = queue
         self._interrupts = interrupts
-        self._checked: set[int | None] = {None, 0}
+        forced = queue.facts.profile.first_decision == "interrupts"
+        self._checked: set[int | None] = {None if forced else 0}
         self._index_known: int | None = None
         self._waiting_for_index: int | None = None
         self._waiting_certain = True
