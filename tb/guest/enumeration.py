@@ -95,11 +95,15 @@ class Identity:
 
 @dataclass(slots=True, frozen=True)
 class Bar:
-    """One base address register. `size` in bytes, a power of two; `is_io` tells I/O from memory space."""
+    """One base address register. `size` in bytes, a power of two; `is_io` tells I/O from memory space.
+
+    `wide`: the next register holds the upper half of its address.
+    """
 
     index: int
     size: int
     is_io: bool
+    wide: bool = False
 
     @property
     def register(self) -> int:
@@ -115,6 +119,14 @@ class PciFunction:
     bases: dict[int, int] = field(default_factory=dict)
     capabilities: dict[int, int] = field(default_factory=dict)
     """Capability id to its offset in configuration space, in list order."""
+
+    @property
+    def memory_bar(self) -> int:
+        """The first memory BAR. ConfigurationError where there is none."""
+        for index, bar in self.bars.items():
+            if not bar.is_io:
+                return index
+        raise ConfigurationError("PCI-MSIX-02", "the function has no memory BAR")
 
 
 async def read_identity(bus: HostBus) -> Identity:
@@ -155,22 +167,30 @@ async def size_bar(bus: HostBus, index: int) -> Bar | None:
     if mask == 0:
         return None
     is_io = bool(mask & 1)
-    if not is_io and mask & 0x6:
-        raise ConfigurationError("PCI-BAR-03", f"BAR{index} is not a 32-bit memory BAR: {mask:#010x}")
+    wide = not is_io and mask & 0x6 == 4
+    if not is_io and mask & 0x6 and not wide:
+        raise ConfigurationError("PCI-BAR-03", f"BAR{index} has the reserved type of {mask:#010x}")
     address_bits = mask & (0xFFFF_FFFC if is_io else 0xFFFF_FFF0)
     size = (~address_bits & 0xFFFF_FFFF) + 1
-    if size & (size - 1):
+    if wide and index == BAR_COUNT - 1:
+        raise ConfigurationError("PCI-BAR-03", "BAR5 is a 64-bit BAR, whose upper half has no register")
+    if size & (size - 1) or not address_bits:
         raise ConfigurationError("PCI-BAR-04", f"BAR{index} sizes to {mask:#010x}, not to a power of two")
-    return Bar(index, size, is_io)
+    return Bar(index, size, is_io, wide)
 
 
 async def assign_bar(bus: HostBus, bar: Bar, base: int) -> None:
     """Put a BAR at `base` (a multiple of its size) and read it back."""
-    expected = base | int(bar.is_io)
-    await bus.config_write(bar.register, 4, base)
-    seen = await bus.config_read(bar.register, 4)
-    if seen != expected:
-        raise ConfigurationError("PCI-BAR-01", f"BAR{bar.index} reads {seen:#010x} after {expected:#010x}")
+    kind = 1 if bar.is_io else await bus.config_read(bar.register, 4) & 0xF
+    halves = [(bar.register, base & 0xFFFF_FFFF, kind)]
+    if bar.wide:
+        halves.append((bar.register + 4, base >> 32, 0))
+    for register, half, low_bits in halves:
+        await bus.config_write(register, 4, half)
+        seen = await bus.config_read(register, 4)
+        if seen != half | low_bits:
+            what = f"BAR{bar.index} reads {seen:#010x} after {half | low_bits:#010x}"
+            raise ConfigurationError("PCI-BAR-01", what)
 
 
 async def walk_capabilities(bus: HostBus) -> dict[int, int]:
@@ -230,6 +250,8 @@ async def enumerate_function(bus: HostBus) -> PciFunction:
     function = PciFunction(identity)
     await set_command(bus, Command.NONE)
     for index in range(BAR_COUNT):
+        if index - 1 in function.bars and function.bars[index - 1].wide:
+            continue  # the upper half of the BAR before it
         bar = await size_bar(bus, index)
         if bar is not None:
             function.bars[index] = bar

@@ -14,6 +14,7 @@ CONTROL_OFFSET = 2
 TABLE_OFFSET = 4
 PBA_OFFSET = 8
 MASKED = 1
+LAST_BAR = 5
 
 
 class MessageControl(IntFlag):
@@ -38,28 +39,31 @@ def target_of(vector: int) -> VectorTarget:
 
 
 class MsixTable:
-    """The MSI-X capability of one function. `size` is the number of vectors."""
+    """The MSI-X capability of one function. `size` is the number of vectors.
 
-    def __init__(self, bus: HostBus, offset: int, size: int, table: int, pba: int) -> None:
+    The table lies in BAR `bar`, the pending bits in BAR `pending_bar`.
+    """
+
+    def __init__(self, bus: HostBus, offset: int, size: int, table: int, pending: int) -> None:
         self._bus = bus
         self.offset = offset
         self.size = size
-        self._table = table
-        self._pba = pba
+        self.bar, self._table = table & 7, table & ~7
+        self.pending_bar, self._pending = pending & 7, pending & ~7
 
     @classmethod
     async def find(cls, bus: HostBus, offset: int) -> MsixTable:
-        """Read the capability at `offset` of configuration space. Table and PBA must lie in BAR1."""
+        """Read the capability at `offset` of configuration space."""
         control = await bus.config_read(offset + CONTROL_OFFSET, 2)
         table = await bus.config_read(offset + TABLE_OFFSET, 4)
-        pba = await bus.config_read(offset + PBA_OFFSET, 4)
-        if table & 7 != 1 or pba & 7 != 1:
-            what = f"table {table:#x} and PBA {pba:#x} do not both lie in BAR1"
+        pending = await bus.config_read(offset + PBA_OFFSET, 4)
+        if table & 7 > LAST_BAR or pending & 7 > LAST_BAR:
+            what = f"table {table:#x} and pending bits {pending:#x} do not both lie in a BAR"
             raise ConfigurationError("PCI-MSIX-02", what)
-        return cls(bus, offset, (control & 0x7FF) + 1, table & ~7, pba & ~7)
+        return cls(bus, offset, (control & 0x7FF) + 1, table, pending)
 
     def entry_offset(self, vector: int) -> int:
-        """BAR1 offset of a vector's entry. GuestUsageError beyond the table."""
+        """Offset of a vector's entry in its BAR. GuestUsageError beyond the table."""
         if not 0 <= vector < self.size:
             raise GuestUsageError(f"the table has {self.size} entries, none numbered {vector}")
         return self._table + vector * ENTRY_BYTES
@@ -79,7 +83,7 @@ class MsixTable:
     async def program(self, vector: int, target: VectorTarget, *, masked: bool = False) -> None:
         """Write one entry while it is masked, unmask it last unless `masked`, and read it back."""
         base = self.entry_offset(vector)
-        await self._bus.mem_write(base + VECTOR_CONTROL, 4, MASKED)
+        await self._bus.mem_write(base + VECTOR_CONTROL, 4, MASKED, bar=self.bar)
         fields = (
             (ADDRESS_LOW, target.address & 0xFFFF_FFFF),
             (ADDRESS_HIGH, target.address >> 32),
@@ -87,9 +91,9 @@ class MsixTable:
             (VECTOR_CONTROL, int(masked)),
         )
         for offset, value in fields:
-            await self._bus.mem_write(base + offset, 4, value)
+            await self._bus.mem_write(base + offset, 4, value, bar=self.bar)
         for offset, value in fields:
-            seen = await self._bus.mem_read(base + offset, 4)
+            seen = await self._bus.mem_read(base + offset, 4, bar=self.bar)
             if seen != value:
                 what = f"MSI-X entry {vector} offset {offset} reads {seen:#x} after {value:#x}"
                 raise ReadBackError("PCI-MSIX-03", what)
@@ -104,12 +108,15 @@ class MsixTable:
 
     async def pending(self, vector: int) -> bool:
         """The vector's bit of the pending bit array."""
-        word = await self._bus.mem_read(self._pba + (vector // 32) * 4, 4)
-        return bool(word >> (vector % 32) & 1)
+        return bool(await self.pending_word(vector // 32) >> (vector % 32) & 1)
+
+    async def pending_word(self, word: int) -> int:
+        """The pending bits of the 32 vectors from `32 * word` on."""
+        return await self._bus.mem_read(self._pending + 4 * word, 4, bar=self.pending_bar)
 
     async def _set_mask(self, vector: int, value: int) -> None:
         offset = self.entry_offset(vector) + VECTOR_CONTROL
-        await self._bus.mem_write(offset, 4, value)
-        seen = await self._bus.mem_read(offset, 4)
+        await self._bus.mem_write(offset, 4, value, bar=self.bar)
+        seen = await self._bus.mem_read(offset, 4, bar=self.bar)
         if seen != value:
             raise ReadBackError("PCI-MSIX-03", f"vector control {vector} reads {seen:#x} after {value:#x}")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from tb.guest.host_bus import NoMemoryError, run
 from tb.guest_vm.file_disk import FileDisk
 from tb.guest_vm.server_options import ServerOptions
 from tb.guest_vm.serving import offer
+from tb.guest_vm.shape import shape_of
 from tb.models.actor import Actor, MediaOperation
-from tb.models.config_space import BAR1_SIZE, SIZE, bar0_size
 from tb.models.devices.base import DeviceModel, MediaFlush, MediaRead, MediaResult, MediaWrite
 from tb.models.devices.block import BlockDevice
 from tb.models.function import FunctionModel
@@ -69,23 +71,19 @@ class ModelFunction:
         self._ram = ClientRam()
         self._actor = Actor(FunctionModel(profile, device), self._ram, DiskMedia(disk), self._message)
         self._line = False
-        regions: dict[int, int] = {
-            Region.BAR0: bar0_size(profile, device),
-            Region.BAR1: BAR1_SIZE,
-            Region.CONFIG: SIZE,
-        }
-        self._shape = FunctionShape(regions, vectors=device.vectors)
+        self._shape = shape_of(profile, device)
         actor = self._actor
-        self._reads = {
+        self._reads: dict[int, Callable[[int, int], int]] = {
             Region.CONFIG: actor.config_read,
             Region.BAR0: actor.io_read,
-            Region.BAR1: actor.mem_read,
         }
-        self._writes = {
+        self._writes: dict[int, Callable[[int, int, int], None]] = {
             Region.CONFIG: actor.config_write,
             Region.BAR0: actor.io_write,
-            Region.BAR1: actor.mem_write,
         }
+        for bar in actor.function.config.bars:
+            self._reads[bar] = partial(actor.mem_read, bar=bar)
+            self._writes[bar] = partial(actor.mem_write, bar=bar)
 
     @property
     def shape(self) -> FunctionShape:
@@ -100,12 +98,12 @@ class ModelFunction:
         self._ram.host = host
 
     async def read(self, region: int, offset: int, size: int) -> int:
-        value = self._reads[Region(region)](offset, size)
+        value = self._reads[region](offset, size)
         self._show_line()
         return value
 
     async def write(self, region: int, offset: int, size: int, value: int) -> None:
-        self._writes[Region(region)](offset, size, value)
+        self._writes[region](offset, size, value)
         self._show_line()
 
     async def reset(self) -> None:

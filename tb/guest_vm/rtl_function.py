@@ -6,6 +6,9 @@ mapped at the moment; what strays outside it is an unsupported request, as it wo
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import partial
+
 from tb.agents.interrupt.item import InterruptSeen
 from tb.function_env import FunctionEnv
 from tb.guest.host_bus import MemoryPendingError
@@ -13,6 +16,8 @@ from tb.targets.rtl import RtlBus
 from tb.vfio_user.function import DmaError, FunctionShape, HostSide
 from tb.vfio_user.protocol import Region
 
+Read = Callable[[int, int], Awaitable[int]]
+Write = Callable[[int, int, int], Awaitable[None]]
 ADVANCE_NS = 1_000
 """Simulated time between two looks at the socket while the function works."""
 QUIET_NS = 3_000
@@ -67,12 +72,11 @@ class RtlFunction:
         self._shape = shape
         self._seen = 0
         self._active_ns = 0
-        self._reads = {Region.CONFIG: bus.config_read, Region.BAR0: bus.io_read, Region.BAR1: bus.mem_read}
-        self._writes = {
-            Region.CONFIG: bus.config_write,
-            Region.BAR0: bus.io_write,
-            Region.BAR1: bus.mem_write,
-        }
+        self._reads: dict[int, Read] = {Region.CONFIG: bus.config_read, Region.BAR0: bus.io_read}
+        self._writes: dict[int, Write] = {Region.CONFIG: bus.config_write, Region.BAR0: bus.io_write}
+        for bar in set(shape.regions) - {Region.CONFIG, Region.BAR0}:
+            self._reads[bar] = partial(bus.mem_read, bar=bar)
+            self._writes[bar] = partial(bus.mem_write, bar=bar)
 
     @property
     def shape(self) -> FunctionShape:
@@ -92,12 +96,12 @@ class RtlFunction:
             host.interrupt_line(seen.asserted)
 
     async def read(self, region: int, offset: int, size: int) -> int:
-        value = await self._reads[Region(region)](offset, size)
+        value = await self._reads[region](offset, size)
         self._active_ns = self._bus.now_ns
         return value
 
     async def write(self, region: int, offset: int, size: int, value: int) -> None:
-        await self._writes[Region(region)](offset, size, value)
+        await self._writes[region](offset, size, value)
         self._active_ns = self._bus.now_ns
 
     async def reset(self) -> None:

@@ -22,11 +22,9 @@ from tb.guest_vm.file_disk import FileDisk
 from tb.guest_vm.rtl_function import SILENCE_LIMIT_NS, GuestRam, RtlFunction
 from tb.guest_vm.server_options import ServerOptions, ServerResults
 from tb.guest_vm.serving import offer
-from tb.models.config_space import BAR1_SIZE, SIZE, bar0_size
+from tb.guest_vm.shape import shape_of
 from tb.run_guard import RunLimits
 from tb.targets.rtl import RtlBus
-from tb.vfio_user.function import FunctionShape
-from tb.vfio_user.protocol import Region
 
 VERDICTS_WANTED = 5
 VERDICTS_KEPT = 20
@@ -68,12 +66,7 @@ class RealGuest(FunctionTest):
 
     async def scenario(self, bus: RtlBus) -> None:
         config = self.config
-        regions: dict[int, int] = {
-            Region.BAR0: bar0_size(config.profile, config.device),
-            Region.BAR1: BAR1_SIZE,
-            Region.CONFIG: SIZE,
-        }
-        shape = FunctionShape(regions, vectors=config.device.vectors)
+        shape = shape_of(config.profile, config.device)
         function = RtlFunction(bus, self.env, self.ram, shape)
         self.wire.function = function
         self.served = await offer(function, self.disk, self.guest, self.why_stop)

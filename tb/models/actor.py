@@ -110,11 +110,11 @@ class Actor:
         if events:
             self._handle(events)
 
-    def mem_read(self, offset: int, size: int) -> int:
-        return self.function.mem_read(offset, size)
+    def mem_read(self, offset: int, size: int, *, bar: int = 1) -> int:
+        return self.function.mem_read(offset, size, bar=bar)
 
-    def mem_write(self, offset: int, size: int, value: int) -> None:
-        events = self.function.mem_write(offset, size, value)
+    def mem_write(self, offset: int, size: int, value: int, *, bar: int = 1) -> None:
+        events = self.function.mem_write(offset, size, value, bar=bar)
         if events:
             self._handle(events)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from tb.models.access import ONES, access_for, pieces
 from tb.models.config_space import (
-    BAR1_SIZE,
     COMMAND,
     COMMAND_BUS_MASTER,
     COMMAND_INTX_DISABLE,
@@ -214,40 +213,61 @@ class FunctionModel:
     def _wakes_bus_master(self, written: int) -> bool:
         return self.profile.status_driver_sets_bus_master and written == STATUS_ACKNOWLEDGE | STATUS_DRIVER
 
-    # --- BAR1
+    # --- memory BARs
 
-    def mem_read(self, offset: int, size: int) -> int:
-        """``size`` bytes (1, 2, 4, 8) of BAR1."""
+    def table_offset(self, bar: int, place: int) -> int | None:
+        """Offset in the MSI-X table of the byte at ``place`` of a BAR, None outside it (PCI-MSIX-12)."""
+        where, first = self.profile.msix_table
+        return place - first if bar == where and 0 <= place - first < self.msix.table_bytes else None
+
+    def pending_offset(self, bar: int, place: int) -> int | None:
+        """Offset in the pending bits of the byte at ``place`` of a BAR, None outside them."""
+        where, first = self.profile.msix_pending
+        return place - first if bar == where and 0 <= place - first < self.msix.pending_bytes else None
+
+    def _read_dw(self, bar: int, place: int) -> int:
+        offset = self.table_offset(bar, place)
+        if offset is not None:
+            return self.msix.read_dw(offset)
+        offset = self.pending_offset(bar, place)
+        return 0 if offset is None else self.msix.read_pending_dw(offset)
+
+    def _write_dw(self, bar: int, place: int, value: int) -> Events:
+        offset = self.table_offset(bar, place)
+        return NOTHING if offset is None else self._due(self.msix.write_dw(offset, value))
+
+    def mem_read(self, offset: int, size: int, *, bar: int = 1) -> int:
+        """``size`` bytes (1, 2, 4, 8) of a memory BAR."""
         if not self.config.command & COMMAND_MEMORY:
             return int.from_bytes(bytes((self.profile.undecoded_memory_read,)) * size, "little")
         whole_only = self.profile.msix_partial_read == "zero"
         value = 0
         for place, piece in pieces(offset, size, 4):
-            if (piece < 4 and whole_only) or place >= BAR1_SIZE:
+            if piece < 4 and whole_only:
                 continue
-            dword = self.msix.read_dw(place & ~3) >> 8 * (place & 3)
+            dword = self._read_dw(bar, place & ~3) >> 8 * (place & 3)
             value |= (dword & ONES[piece]) << 8 * (place - offset)
         return value
 
-    def mem_write(self, offset: int, size: int, value: int) -> Events:
-        """Write BAR1; only whole aligned DWs reach the table (PCI-MSIX-05)."""
+    def mem_write(self, offset: int, size: int, value: int, *, bar: int = 1) -> Events:
+        """Write a memory BAR; only whole aligned DWs reach the table (PCI-MSIX-05)."""
         if not self.config.command & COMMAND_MEMORY:
             return NOTHING
         events = NOTHING
         for place, piece in pieces(offset, size, 4):
-            if piece == 4 and place < BAR1_SIZE:
-                events += self._due(self.msix.write_dw(place, value >> 8 * (place - offset) & ONES[4]))
+            if piece == 4:
+                events += self._write_dw(bar, place, value >> 8 * (place - offset) & ONES[4])
         return events
 
-    def mem_read_enabled(self, dw: int, enables: int) -> int:
-        """The enabled bytes of the DW at BAR1 offset ``dw``. Does not look at memory decode."""
+    def mem_read_enabled(self, dw: int, enables: int, *, bar: int = 1) -> int:
+        """The enabled bytes of the DW at ``dw`` of a memory BAR. Does not look at memory decode."""
         if enables != 0xF and self.profile.msix_partial_read == "zero":
             return 0
-        return self.msix.read_dw(dw) & _lane_mask(enables)
+        return self._read_dw(bar, dw) & _lane_mask(enables)
 
-    def mem_write_enabled(self, dw: int, enables: int, value: int) -> Events:
-        """Write the DW at BAR1 offset ``dw`` when all its bytes are enabled. Does not look at decode."""
-        return self._due(self.msix.write_dw(dw, value)) if enables == 0xF else NOTHING
+    def mem_write_enabled(self, dw: int, enables: int, value: int, *, bar: int = 1) -> Events:
+        """Write the DW at ``dw`` of a memory BAR when all its bytes are enabled. Does not look at decode."""
+        return self._write_dw(bar, dw, value) if enables == 0xF else NOTHING
 
     # --- interrupts
 

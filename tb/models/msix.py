@@ -1,4 +1,4 @@
-"""The MSI-X table and pending bits in BAR1 (PCI-MSIX).
+"""The MSI-X table and its pending bits (PCI-MSIX).
 
 The table knows no bus: what has to be sent comes back as ``Message`` from the call that caused it.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tb.models.config_space import MSIX_PBA_OFFSET, MSIX_TABLE_OFFSET
 from tb.models.profile import Profile
 
 NO_VECTOR = 0xFFFF
@@ -113,21 +112,27 @@ class MsixTable:
             self.pending &= ~(1 << vector)
         return [self._message(vector) for vector in ready]
 
+    @property
+    def table_bytes(self) -> int:
+        """Size of the table."""
+        return 4 * len(self._dwords)
+
+    @property
+    def pending_bytes(self) -> int:
+        """Size of the array of pending bits: whole QWs (PCI-MSIX-21)."""
+        return 8 * -(-self.entries // 64)
+
     def read_dw(self, offset: int) -> int:
-        """The DW at BAR1 ``offset`` (a multiple of 4); 0 outside table and PBA (PCI-MSIX-12)."""
-        index = (offset - MSIX_TABLE_OFFSET) >> 2
-        if index < len(self._dwords):
-            return self._dwords[index]
-        word = (offset - MSIX_PBA_OFFSET) >> 2
-        if word < 0:
-            return 0
-        return self.pending >> 32 * word & 0xFFFFFFFF
+        """The DW at ``offset`` of the table, a multiple of 4."""
+        return self._dwords[offset >> 2]
+
+    def read_pending_dw(self, offset: int) -> int:
+        """The DW at ``offset`` of the pending bits, a multiple of 4."""
+        return self.pending >> 8 * offset & 0xFFFFFFFF
 
     def write_dw(self, offset: int, value: int) -> list[Message]:
-        """Write the whole DW at BAR1 ``offset``; returns the messages an unmasking releases."""
-        index = (offset - MSIX_TABLE_OFFSET) >> 2
-        if index >= len(self._dwords):
-            return []
+        """Write the whole DW at ``offset`` of the table; returns the messages an unmasking releases."""
+        index = offset >> 2
         mask = self._profile.msix_entry_writable[index & 3]
         was_masked = self._dwords[index] & _MASKED
         self._dwords[index] = value & mask

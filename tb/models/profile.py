@@ -38,11 +38,24 @@ class Profile:
     latency_timer_writable: bool = _choice("PCI-CFG-11", "whether Latency Timer keeps what is written")
     subsystem_vendor: int = _choice("VPCI-DISC-05", "PCI Subsystem Vendor ID")
     class_codes: Mapping[str, int] = _choice("VPCI-DISC-10", "24-bit class code per device type")
-    msix_capability: int = _choice("PCI-CFG-10", "config offset of the MSI-X capability")
-    pcie_capability: int = _choice("PCI-CFG-16", "config offset of the PCI Express capability, 0 for none")
-    pcie_dwords: tuple[tuple[int, ...], ...] = _choice(
-        "PCI-CFG-16", "DWs of that capability: [offset in it, reset value, writable bits, write-1-clear bits]"
+    device_id: int = _choice("VPCI-DISC-02", "PCI Device ID, 0 for the one of the device type")
+    subsystem_id: int = _choice("VPCI-DISC-04", "PCI Subsystem Device ID, 0 for the device type")
+    revision: int = _choice("VPCI-DISC-03", "PCI Revision ID")
+    bars: tuple[tuple[int, ...], ...] = _choice(
+        "PCI-BAR-03",
+        "memory BARs: [number, bytes, low bits (0: 32-bit, 4: 64-bit, 8 more: prefetchable)]; BAR0 is I/O",
     )
+    expansion_rom: int = _choice("PCI-BAR-07", "bytes that the expansion ROM BAR asks for, 0 for none")
+    capabilities: tuple[tuple[int, ...], ...] = _choice(
+        "PCI-CFG-10", "the capability list in its order: [id, config offset]; MSI-X (0x11) needs vectors"
+    )
+    config_dwords: tuple[tuple[int, ...], ...] = _choice(
+        "PCI-CFG-01",
+        "DWs past the header, those of the capabilities and from 0x100 on: [offset, reset value, writable "
+        "bits, write-1-clear bits]; id and link of a capability are put in",
+    )
+    msix_table: tuple[int, ...] = _choice("PCI-MSIX-02", "where the MSI-X table lies: [BAR, offset]")
+    msix_pending: tuple[int, ...] = _choice("PCI-MSIX-02", "where the pending bits lie: [BAR, offset]")
     scratch_config: bool = _choice(
         "PCI-CFG-01", "whether config bytes past the header that no capability owns keep what is written"
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tb.models.config_space import BAR0, BAR1, MSIX_PBA_OFFSET, ConfigSpace
+from tb.models.config_space import BAR0, ConfigSpace
 from tb.models.devices.base import DeviceModel, DeviceType
+from tb.models.profile import Profile
 from tb.models.registers import (
     CONFIG_VECTOR,
     GUEST_FEATURES,
@@ -49,7 +50,7 @@ _CONFIG_REGISTERS = (
     (0x0C, 1, "Cache Line Size", "PCI-CFG-11"),
     (0x0D, 1, "Latency Timer", "PCI-CFG-11"),
     (BAR0, 4, "BAR0", "PCI-BAR-01"),
-    (BAR1, 4, "BAR1", "PCI-BAR-01"),
+    (BAR0 + 4, 4, "BAR1", "PCI-BAR-01"),
     (0x2C, 2, "Subsystem Vendor ID", "VPCI-DISC-05"),
     (0x2E, 2, "Subsystem ID", "VPCI-DISC-04"),
     (0x34, 1, "Capabilities Pointer", "PCI-CFG-10"),
@@ -100,7 +101,7 @@ def describe(row: Row, device: DeviceModel, config: ConfigSpace, base: int, ring
     if operation == "cfg_r":
         return _config_place(row["addr"], config)
     if operation == "mem_r":
-        return _memory_place(row["addr"], device)
+        return _memory_place(row["addr"], device.profile, device.vectors)
     if operation in ("ram_r", "poll"):
         return _ram_place(row["addr"], rings)
     return _OTHERS[operation]
@@ -139,11 +140,11 @@ def _config_place(offset: int, config: ConfigSpace) -> Place:
     return f"configuration space {offset:#x}", "PCI-CFG-01"
 
 
-def _memory_place(offset: int, device: DeviceModel) -> Place:
+def _memory_place(offset: int, profile: Profile, vectors: int) -> Place:
     entry, part = divmod(offset, 16)
-    if entry < device.vectors:
+    if entry < vectors:
         return f"MSI-X entry {entry} {_ENTRY_FIELDS[part >> 2]}", "PCI-MSIX-03"
-    if offset >= MSIX_PBA_OFFSET:
+    if offset >= profile.msix_pending[1]:
         return "MSI-X pending bits", "PCI-MSIX-04"
     return f"BAR1 offset {offset:#x}, past the MSI-X table", "PCI-MSIX-12"
 

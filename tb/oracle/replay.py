@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tb.models.access import ONES
-from tb.models.config_space import BAR0, BAR1, BAR1_SIZE, COMMAND_IO, COMMAND_MEMORY
+from tb.models.config_space import BAR0, CAPABILITY_PCIE, COMMAND_IO, COMMAND_MEMORY
 from tb.models.profile import Profile
 from tb.oracle.decode import Place, describe
 from tb.oracle.devices import unmodelled
@@ -22,6 +22,8 @@ from tb.oracle.trace import Row, TraceError, load
 _TERMINAL_READ = 100  # the recorder reads at most so many bytes at a time
 _CONNECTED = "host connected"
 VALUE_KEYS = {"net_tx_seen": "frame", "serial_out": "data"}
+TABLE_BAR = 1  # of every recorded device
+BARS_END = BAR0 + 24
 _DEVICE_STATUS = 0x0A  # offset in the PCI Express capability
 _UNSUPPORTED_REQUEST = 1 << 3
 
@@ -76,7 +78,7 @@ class Replay:
         self._ram = self.machine.ram
         self._bars = (header["bar0"], header["bar1"])
         self._config = self._actor.function.config
-        self._express = profile.pcie_capability
+        self._express = self._config.capabilities.get(CAPABILITY_PCIE)
         self._nobody = int.from_bytes(bytes((profile.undecoded_memory_read,)) * 8, "little")
         self._locate_bars()
         self._observe: dict[str, Callable[[Row], Any]] = {
@@ -148,7 +150,7 @@ class Replay:
     def _locate_bars(self) -> None:
         """Offsets to add to a trace's relative addresses; None while the BAR is not mapped."""
         config = self._config
-        bases = (config.bar_base(0), config.bar_base(1) if config.has_msix else 0)
+        bases = (config.bar_base(0), config.bar_base(TABLE_BAR))
         self._io_shift = self._bars[0] - bases[0] if bases[0] else None
         self._mem_shift = self._bars[1] - bases[1] if bases[1] else None
         self._io_size = config.bar0_size
@@ -167,7 +169,7 @@ class Replay:
         offset, size, value = row["addr"], row["size"], row["value"]
         inside = min(size, 4 - (offset & 3))
         self._actor.config_write(offset, inside, value & (1 << 8 * inside) - 1)
-        if offset + inside > BAR0 and offset < BAR1 + 4:
+        if offset + inside > BAR0 and offset < BARS_END:
             self._locate_bars()
 
     def _io_read(self, row: Row) -> int:
@@ -205,14 +207,14 @@ class Replay:
         """Where in BAR1 an access lands; None when nobody decodes it."""
         if self._mem_shift is not None and self._config.command & COMMAND_MEMORY:
             offset: int = row["addr"] + self._mem_shift
-            if 0 <= offset < BAR1_SIZE:
+            if 0 <= offset < self._config.bars[TABLE_BAR].size:
                 return offset
         self._undecoded()
         return None
 
     def _undecoded(self) -> None:
         """On PCI Express, the function notes that it was sent a request it does not support (PCI-CFG-16)."""
-        if self._express:
+        if self._express is not None:
             self._config.set_bits(self._express + _DEVICE_STATUS, _UNSUPPORTED_REQUEST)
 
     # --- media and host

@@ -6,7 +6,7 @@ from tb.guest.enumeration import Header
 from tb.pcie.tlp import Tlp, TlpType, memory_read, memory_write
 from tb.pcie.types import MessageCode, MessageRouting
 from tb.sequences.config_space import clear_device_status
-from tb.sequences.scene import Scene
+from tb.sequences.scene import Scene, Space
 
 MOST_BYTES = 128  # of a write: the smallest Max_Payload_Size
 PBA = 0x800
@@ -15,10 +15,10 @@ PBA = 0x800
 async def read_bar1(scene: Scene) -> None:
     """Memory reads of BAR1 of several lengths and starts, aligned and not, as far as the PBA."""
     await scene.enumerate()
-    base = scene.function.bases[1]
+    base = scene.base_of(Space.MEMORY)
     for start in (0, 1, 2, 3, 4, 12, 60, 64, 68, 124, 0x7F8, 0x800, 0xFF8):
         for length in (1, 2, 3, 4, 5, 8, 16, 32, 64, 130, 256, 500):
-            if start + length <= scene.function.bars[1].size:
+            if start + length <= scene.function.bars[scene.function.memory_bar].size:
                 await scene.send(memory_read(base + start, length))
     zero_length = memory_read(base, 4)
     zero_length.first_be = 0
@@ -28,7 +28,8 @@ async def read_bar1(scene: Scene) -> None:
 async def write_bar1(scene: Scene, rounds: int = 80) -> None:
     """Writes of any length and start over the table and what lies around the pending bits, each read back."""
     await scene.enumerate()
-    base, size = scene.function.bases[1], scene.function.bars[1].size
+    base = scene.base_of(Space.MEMORY)
+    size = scene.function.bars[scene.function.memory_bar].size
     for _ in range(rounds):
         start = scene.rng.choice((0, 0, PBA - 64, size - MOST_BYTES)) + scene.rng.randrange(64)
         length = scene.rng.randint(1, MOST_BYTES - start % 4)
@@ -44,7 +45,7 @@ async def write_bar1(scene: Scene, rounds: int = 80) -> None:
 async def drop_long_packets(scene: Scene) -> None:
     """Poisoned, foreign and unknown packets of any length: each is taken to its end and changes nothing."""
     await scene.enumerate()
-    memory = scene.function.bases[1]
+    memory = scene.base_of(Space.MEMORY)
     for length in (1, 2, 3, 4, 5, 8, 9, 15, 16, 17, 31, 32):
         data = scene.rng.randbytes(4 * length)
         poisoned = memory_write(memory, data)

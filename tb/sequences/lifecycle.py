@@ -224,7 +224,7 @@ async def switch_decoding_in_traffic(scene: Scene) -> None:
         await change_command(scene.bus, disable=Command.IO | Command.MEMORY)
         await scene.bus.io_read(Register.ISR_STATUS, 1)
         await scene.bus.io_write(Register.DEVICE_STATUS, 1, 0)
-        await scene.bus.mem_write(0, 4, 0xFFFF_FFFF)
+        await scene.write_dw(Space.MEMORY, 0, 0xFFFF_FFFF)
         await change_command(scene.bus, enable=Command.IO | Command.MEMORY)
         await poll(driver)
         await scene.bus.io_read(Register.ISR_STATUS, 1)
@@ -253,7 +253,7 @@ async def read_power_up_state(scene: Scene) -> None:
     await scene.enumerate()
     await read_whole_bar(scene)
     for offset in (*range(0, 0x80, 4), 0x800, 0x804):
-        await scene.bus.mem_read(offset, 4)
+        await scene.read_dw(Space.MEMORY, offset)
 
 
 async def _work_until(scene: Scene, moment: int) -> None:

@@ -38,8 +38,8 @@ async def walk_table_bits(scene: Scene) -> None:
         base = table.entry_offset(vector)
         for field in (ADDRESS_LOW, ADDRESS_HIGH, DATA, VECTOR_CONTROL):
             for value in (ONES, 0, *(1 << bit for bit in range(32)), *(ONES ^ 1 << bit for bit in range(32))):
-                await scene.bus.mem_write(base + field, 4, value)
-                await scene.bus.mem_read(base + field, 4)
+                await scene.bus.mem_write(base + field, 4, value, bar=table.bar)
+                await scene.bus.mem_read(base + field, 4, bar=table.bar)
         await _read_entries(scene, table)
 
 
@@ -49,12 +49,14 @@ async def fill_table(scene: Scene) -> None:
     table = await table_of(scene)
     for vector in range(table.size):
         for field in range(0, ENTRY_BYTES, 4):
-            await scene.bus.mem_write(table.entry_offset(vector) + field, 4, scene.rng.getrandbits(32))
+            value = scene.rng.getrandbits(32)
+            await scene.bus.mem_write(table.entry_offset(vector) + field, 4, value, bar=table.bar)
     await _read_entries(scene, table)
     for vector in reversed(range(table.size)):
         for field in (0, 8):
-            await scene.bus.mem_write(table.entry_offset(vector) + field, 8, scene.rng.getrandbits(64))
-            await scene.bus.mem_read(table.entry_offset(vector) + field, 8)
+            value = scene.rng.getrandbits(64)
+            await scene.bus.mem_write(table.entry_offset(vector) + field, 8, value, bar=table.bar)
+            await scene.bus.mem_read(table.entry_offset(vector) + field, 8, bar=table.bar)
     await _read_entries(scene, table)
 
 
@@ -67,17 +69,18 @@ async def write_table_by_parts(scene: Scene) -> None:
             offset = table.entry_offset(vector) + field
             for enables in range(16):
                 await scene.write_dw(Space.MEMORY, offset, scene.rng.getrandbits(32), enables)
-                await scene.bus.mem_read(offset, 4)
+                await scene.bus.mem_read(offset, 4, bar=table.bar)
                 await scene.read_dw(Space.MEMORY, offset, enables)
     beyond = table.size * ENTRY_BYTES
     for offset in (beyond, beyond + 4, beyond + 12, 0x7FC, PBA, PBA + 4, PBA + 8, PBA + 0x100, 0xFFC, 0xFF8):
-        if beyond <= offset < scene.function.bars[1].size:
+        if beyond <= offset < scene.function.bars[table.bar].size:
             for size in (4, 8):
-                await scene.bus.mem_write(offset & -size, size, scene.rng.getrandbits(8 * size))
-                await scene.bus.mem_read(offset & -size, size)
+                value = scene.rng.getrandbits(8 * size)
+                await scene.bus.mem_write(offset & -size, size, value, bar=table.bar)
+                await scene.bus.mem_read(offset & -size, size, bar=table.bar)
     for offset in range(0, 0x40, 4):
         for size in (1, 2):
-            await scene.bus.mem_read(offset, size)
+            await scene.bus.mem_read(offset, size, bar=table.bar)
     await _read_entries(scene, table)
 
 
@@ -105,10 +108,10 @@ async def _look_at_control(scene: Scene, table: MsixTable) -> None:
 async def _read_entries(scene: Scene, table: MsixTable) -> None:
     for vector in range(table.size):
         for field in range(0, ENTRY_BYTES, 4):
-            await scene.bus.mem_read(table.entry_offset(vector) + field, 4)
+            await scene.bus.mem_read(table.entry_offset(vector) + field, 4, bar=table.bar)
 
 
 async def read_pending(scene: Scene, table: MsixTable) -> None:
     """Read the pending bits of all vectors."""
     for word in range(-(-table.size // 32)):
-        await scene.bus.mem_read(PBA + 4 * word, 4)
+        await table.pending_word(word)

@@ -161,7 +161,7 @@ async def decoding_off(shot: Shot) -> None:
     bus = shot.scene.bus
     await change_command(bus, disable=Command.IO | Command.MEMORY)
     await bus.io_write(Register.DEVICE_STATUS, 1, 0)
-    await bus.mem_write(0, 4, 0xFFFF_FFFF)
+    await shot.scene.write_dw(Space.MEMORY, 0, 0xFFFF_FFFF)
     await _pause(shot)
     await change_command(bus, enable=Command.IO | Command.MEMORY)
 
@@ -169,12 +169,14 @@ async def decoding_off(shot: Shot) -> None:
 async def bars_move(shot: Shot) -> None:
     """Both BARs go elsewhere and back; what was theirs is nobody's meanwhile."""
     bus = shot.scene.bus
-    for bar, there in ((Header.BAR0, 0xD000), (Header.BAR1, 0xE800_0000)):
-        here = shot.scene.function.bases[0 if bar == Header.BAR0 else 1]
+    memory = shot.scene.function.memory_bar
+    for index, there in ((0, 0xD000), (memory, 0xE800_0000)):
+        bar = Header.BAR0 + 4 * index
+        here = shot.scene.function.bases[index]
         await bus.config_write(bar, 4, there)
         await shot.scene.send(_write(shot, STATUS_DW, STATUS, 0) if bar == Header.BAR0 else _foreign(shot))
         await bus.io_read(Register.DEVICE_STATUS, 1)
-        await bus.mem_read(0, 4)
+        await shot.scene.read_dw(Space.MEMORY, 0)
         await bus.config_write(bar, 4, here)
 
 

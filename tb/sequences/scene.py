@@ -26,7 +26,7 @@ ALL_BYTES = 0xF
 
 
 class Space(Enum):
-    """Where an access goes. I/O and memory offsets count from the start of BAR0 and BAR1."""
+    """Where an access goes. Offsets count from the start of BAR0 and of the first memory BAR."""
 
     CONFIG = "config"
     IO = "io"
@@ -217,4 +217,4 @@ class Scene:
         """The address at which a space begins."""
         if space is Space.CONFIG:
             return 0
-        return self.function.bases[0 if space is Space.IO else 1]
+        return self.function.bases[0 if space is Space.IO else self.function.memory_bar]

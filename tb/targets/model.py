@@ -20,9 +20,7 @@ from tb.models.profile import Profile
 from tb.pcie.tlp import CompletionStatus, Tlp, TlpType, completion_for
 
 ACCESS_NS = 100
-BAR0, BAR1 = 0x10, 0x14
 COMMAND_IO, COMMAND_MEMORY = 1, 2
-BAR1_BYTES = 4096
 
 
 class DiskLike(Protocol):
@@ -95,13 +93,13 @@ class ModelBus:
         self.actor.io_write(offset, size, value)
         self._settled(0)
 
-    async def mem_read(self, offset: int, size: int) -> int:
-        """Read BAR1."""
-        return self._settled(self.actor.mem_read(offset, size))
+    async def mem_read(self, offset: int, size: int, *, bar: int = 1) -> int:
+        """Read a memory BAR."""
+        return self._settled(self.actor.mem_read(offset, size, bar=bar))
 
-    async def mem_write(self, offset: int, size: int, value: int) -> None:
-        """Write BAR1."""
-        self.actor.mem_write(offset, size, value)
+    async def mem_write(self, offset: int, size: int, value: int, *, bar: int = 1) -> None:
+        """Write a memory BAR."""
+        self.actor.mem_write(offset, size, value, bar=bar)
         self._settled(0)
 
     async def wait_for_interrupt(self, timeout_ns: int) -> Interrupt | None:
@@ -140,9 +138,10 @@ class ModelBus:
         function = self.actor.function
         if tlp.poisoned:
             return _refusal(tlp)
-        place = self._claimed(tlp)
-        if place is None:
+        found = self._claimed(tlp)
+        if found is None:
             return _refusal(tlp)
+        bar, place = found
         events: Events = NOTHING
         data = b""
         value = int.from_bytes(tlp.data[:4], "little")
@@ -156,33 +155,36 @@ class ModelBus:
             case TlpType.IO_WRITE:
                 events = function.io_write_enabled(place, tlp.first_be, value)
             case TlpType.MEMORY_READ:
-                data = b"".join(self._memory_dw(tlp, place, index) for index in range(tlp.length))
+                data = b"".join(self._memory_dw(tlp, bar, place, index) for index in range(tlp.length))
             case _:
-                events = function.mem_write_enabled(place, tlp.first_be, value)
+                events = function.mem_write_enabled(place, tlp.first_be, value, bar=bar)
         self.actor.apply(events)
         return completion_for(tlp, data)
 
-    def _memory_dw(self, tlp: Tlp, place: int, index: int) -> bytes:
+    def _memory_dw(self, tlp: Tlp, bar: int, place: int, index: int) -> bytes:
         enables = tlp.first_be if index == 0 else tlp.last_be if index == tlp.length - 1 else 0xF
-        return self.actor.function.mem_read_enabled(place + 4 * index, enables).to_bytes(4, "little")
+        value = self.actor.function.mem_read_enabled(place + 4 * index, enables, bar=bar)
+        return value.to_bytes(4, "little")
 
-    def _claimed(self, tlp: Tlp) -> int | None:
-        """The offset of the DW in the space the packet goes to; None when nobody claims it."""
-        config = self.actor.function
-        command = config.config.command
+    def _claimed(self, tlp: Tlp) -> tuple[int, int] | None:
+        """The BAR (0 for configuration space too) and the DW's offset; None when nobody claims the packet."""
+        config = self.actor.function.config
         match tlp.type:
             case TlpType.CONFIG_READ | TlpType.CONFIG_WRITE:
-                return tlp.address
+                return 0, tlp.address
             case TlpType.IO_READ | TlpType.IO_WRITE:
-                base, size = config.config_read(BAR0, 4) & ~3, config.config.bar0_size
-                inside = bool(command & COMMAND_IO) and base <= tlp.address < base + size
+                bars = {0: config.bar0_size} if config.command & COMMAND_IO else {}
             case TlpType.MEMORY_READ | TlpType.MEMORY_WRITE:
-                base, size = config.config_read(BAR1, 4) & ~0xF, BAR1_BYTES
-                end = tlp.address + 4 * tlp.length
-                inside = bool(command & COMMAND_MEMORY) and base <= tlp.address and end <= base + size
+                on = bool(config.command & COMMAND_MEMORY)
+                bars = {number: bar.size for number, bar in config.bars.items()} if on else {}
             case _:
                 return None
-        return tlp.address - base if inside else None
+        end = tlp.address + 4 * tlp.length
+        for number, size in bars.items():
+            base = config.bar_base(number)
+            if base <= tlp.address and end <= base + size:
+                return number, tlp.address - base
+        return None
 
     def _message(self, address: int, data: int) -> None:
         if address in MSI_WINDOW:

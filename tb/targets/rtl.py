@@ -6,7 +6,7 @@ A `HostBus` whose accesses are items of a UVM sequence on the requester's sequen
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from cocotb.triggers import Timer
 from pyuvm import uvm_sequence
@@ -17,10 +17,8 @@ from tb.guest.host_bus import HostMemory, Interrupt
 from tb.harness.link import PinLink
 from tb.pcie.tlp import Tlp, config_read, config_write, io_read, io_write, memory_read, memory_write
 from tb.pcie.types import CONFIG_TYPES
+from tb.targets.bases import BarBases
 
-BAR0, BAR1 = 0x10, 0x14
-IO_BASE_MASK = 0xFFFF_FFFC
-MEMORY_BASE_MASK = 0xFFFF_FFF0
 SEND_TIMEOUT_NS = 2_000_000
 
 
@@ -37,8 +35,7 @@ class RtlBus:
     memory: HostMemory
     interrupts: InterruptController
     target_id: int = 0x0100
-    io_base: int = 0
-    memory_base: int = 0
+    bases: BarBases = field(default_factory=BarBases)
 
     async def access(self, request: Tlp) -> AccessItem:
         """Make one access and wait for its completion (a posted one: until it is on its way)."""
@@ -71,35 +68,37 @@ class RtlBus:
     async def config_read(self, offset: int, size: int) -> int:
         """CfgRd0; all ones when nobody answers."""
         item = await self.access(config_read(offset, size, target_id=self.target_id))
-        return item.value(size)
+        value = item.value(size)
+        self.bases.read(offset, size, value)
+        return value
 
     async def config_write(self, offset: int, size: int, value: int) -> None:
         """CfgWr0. Remembers the BAR bases."""
         await self.access(config_write(offset, size, value, target_id=self.target_id))
-        self._note_bar(offset, size, value)
+        self.bases.write(offset, size, value)
 
     async def io_read(self, offset: int, size: int) -> int:
         """IORd from BAR0; all ones when nobody answers."""
         value = 0
-        for at, length, shift in _dw_pieces(self.io_base + offset, size):
+        for at, length, shift in _dw_pieces(self.bases.io + offset, size):
             item = await self.access(io_read(at, length))
             value |= item.value(length) << shift
         return value
 
     async def io_write(self, offset: int, size: int, value: int) -> None:
         """IOWr to BAR0."""
-        for at, length, shift in _dw_pieces(self.io_base + offset, size):
+        for at, length, shift in _dw_pieces(self.bases.io + offset, size):
             await self.access(io_write(at, length, value >> shift))
 
-    async def mem_read(self, offset: int, size: int) -> int:
-        """MRd from BAR1; all ones when nobody answers."""
-        item = await self.access(memory_read(self.memory_base + offset, size))
+    async def mem_read(self, offset: int, size: int, *, bar: int = 1) -> int:
+        """MRd from a memory BAR; all ones when nobody answers."""
+        item = await self.access(memory_read(self.bases.memory(bar) + offset, size))
         return item.value(size)
 
-    async def mem_write(self, offset: int, size: int, value: int) -> None:
-        """MWr to BAR1, posted."""
+    async def mem_write(self, offset: int, size: int, value: int, *, bar: int = 1) -> None:
+        """MWr to a memory BAR, posted."""
         masked = value & ((1 << 8 * size) - 1)
-        await self.access(memory_write(self.memory_base + offset, masked.to_bytes(size, "little")))
+        await self.access(memory_write(self.bases.memory(bar) + offset, masked.to_bytes(size, "little")))
 
     async def wait_for_interrupt(self, timeout_ns: int) -> Interrupt | None:
         """The oldest interrupt not yet taken; None when none comes within `timeout_ns`."""
@@ -123,18 +122,7 @@ class RtlBus:
 
     def forget_bars(self) -> None:
         """After a cold reset: the BARs are zero until the guest writes them."""
-        self.io_base = self.memory_base = 0
-
-    def _note_bar(self, offset: int, size: int, value: int) -> None:
-        if offset & ~3 not in (BAR0, BAR1):
-            return
-        lane = 8 * (offset & 3)
-        mask = ((1 << 8 * size) - 1) << lane
-        written = value << lane & mask
-        if offset & ~3 == BAR0:
-            self.io_base = (self.io_base & ~mask | written) & IO_BASE_MASK
-        else:
-            self.memory_base = (self.memory_base & ~mask | written) & MEMORY_BASE_MASK
+        self.bases = BarBases()
 
 
 def _dw_pieces(address: int, size: int) -> Iterator[tuple[int, int, int]]:

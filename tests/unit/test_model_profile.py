@@ -59,8 +59,8 @@ def test_own_profile_loads_from_toml(tmp_path: Path) -> None:
             "features_ok_locks must be true or false, not 1",
         ),
         ("isr_config_change = 3", "isr_config_change = true", "isr_config_change must be a whole number"),
-        ("pcie_dwords = []", "pcie_dwords = [1]", "pcie_dwords must be a list of lists of whole numbers"),
-        ("pcie_dwords = []", "pcie_dword = []", "pcie_dword is no field of a profile"),
+        ("config_dwords = []", "config_dwords = [1]", "must be a list of lists of whole numbers"),
+        ("config_dwords = []", "config_dword = []", "config_dword is no field of a profile"),
         ('name = "QEMU_7_2"', "name = ", "is no TOML"),
     ],
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from tb.models.config_space import COMMAND_INTX_DISABLE
+from tb.models.config_space import CAPABILITY_PCIE, COMMAND_INTX_DISABLE
 from tb.models.function import FunctionModel
 from tb.models.registers import STATUS_DRIVER_OK
 
@@ -93,9 +93,10 @@ class Snapshots:
 def config_snapshot(model: FunctionModel, before: Snapshot) -> Snapshot:
     """`before` with what configuration space holds now."""
     payload, request = 128, 512
-    if model.profile.pcie_capability:
-        control = model.config.read(model.profile.pcie_capability + 8, 2)
-        largest = 128 << (model.config.read(model.profile.pcie_capability + 4, 1) & 7)
+    express = model.config.capabilities.get(CAPABILITY_PCIE)
+    if express is not None:
+        control = model.config.read(express + 8, 2)
+        largest = 128 << (model.config.read(express + 4, 1) & 7)
         payload = min(128 << (control >> 5 & 7), largest)
         request = min(128 << (control >> 12 & 7), 4096)
     return replace(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tb.models.config_space import CAPABILITY_PCIE
 from tb.models.judge.accesses.access import LANES, Access
 from tb.models.judge.accesses.errors import DEVICE_STATUS_ERRORS, STATUS_ERRORS, Errors
 from tb.models.judge.accesses.names import register_name
@@ -24,8 +25,9 @@ class ConfigurationAccesses:
         self._access = access
         self._interrupts = interrupts
         self._errors = errors
-        capability = facts.profile.pcie_capability
-        self._device_control = capability + 8 if capability else None
+        capability = facts.model.config.capabilities.get(CAPABILITY_PCIE)
+        self._device_control = None if capability is None else capability + 8
+        self._size = facts.model.config.size
 
     def request(self, tlp: Tlp) -> None:
         """A configuration request to this function was accepted."""
@@ -37,7 +39,7 @@ class ConfigurationAccesses:
     def _read(self, tlp: Tlp) -> None:
         dw, enables = tlp.address, tlp.first_be
         mask = LANES[enables]
-        value = self._facts.model.config_read_enabled(dw, enables) if dw < 256 else 0
+        value = self._facts.model.config_read_enabled(dw, enables) if dw < self._size else 0
         word = Word(value, mask, f"Configuration {register_name('config', dw, enables)}", "PCI-CFG-01")
         if dw == _STATUS_DW:
             self._command_and_status(word, enables)
@@ -83,7 +85,7 @@ class ConfigurationAccesses:
         dw, enables = tlp.address, tlp.first_be
         value = int.from_bytes(tlp.data, "little")
         before = self._facts.snapshots.latest
-        if dw < 256:
+        if dw < self._size:
             ones = value & LANES[enables]
             if dw == _STATUS_DW:
                 self._errors.status.clear(ones)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from tb.models import registers
+from tb.models.function import FunctionModel
 
 _CONFIG = {
     0x00: "Vendor ID and Device ID",
@@ -40,10 +41,16 @@ def _bar0(dw: int, enables: int) -> str:
     return f"BAR0 {dw:#04x} {' and '.join(names)}".rstrip()
 
 
-def _bar1(dw: int, _enables: int) -> str:
-    if dw >= 0x800:
-        return f"BAR1 {dw:#05x} (pending bits)"
-    return f"BAR1 {dw:#05x} (vector {dw >> 4}, {_ENTRY[dw >> 2 & 3]})"
+def memory_name(model: FunctionModel, bar: int, dw: int, enables: int) -> str:
+    """What an access to a memory BAR (-1: the expansion ROM) reaches, in words."""
+    table, pending = model.table_offset(bar, dw), model.pending_offset(bar, dw)
+    what = ""
+    if table is not None:
+        what = f" (vector {table >> 4}, {_ENTRY[table >> 2 & 3]})"
+    elif pending is not None:
+        what = " (pending bits)"
+    name = "expansion ROM" if bar < 0 else f"BAR{bar}"
+    return f"{name} {dw:#05x}{what} (be {enables:04b})"
 
 
-_SPACES = {"config": _config, "bar0": _bar0, "bar1": _bar1}
+_SPACES = {"config": _config, "bar0": _bar0}
