@@ -69,7 +69,7 @@ _QUEUE = Field("queue", (0, 0, 0, 1))
 _ENABLES = Field("enables", (15, 1, 3, 12, 8, 2, 4, 0, 5, 9), 15)
 _VALUE = Field("value", (0, 1, 0xFFFF, WIDE, 0x80, 0x100, 0x8000, 0x10000), WIDE)
 _CLOCKS = (0, 1, 2, 10, 50, 200, 800)
-_CHANCE = Field("per_256", (0, 64, 128, 250), 250)
+_CHANCE = Field("per_256", (0, 32, 64, 128), 128)
 _LENGTHS = (512, 512, 0, 1, 20, 511, 513, 1024, 1536, 4096, 4608, 8192)
 _SECTORS = (0, 1, 2, 31, 62, 63, 64, WIDE, 1 << 32, (1 << 55) - 1, 1 << 55, (1 << 64) - 1)
 _FEATURES = (0x3000_0000, 0, 0x1000_0000, 0x2000_0000, 0x3100_0000, 0x0100_0000, 0x7FFF_FFFF, WIDE)
@@ -133,7 +133,7 @@ RING = (
 HOST = (
     Verb("chance", 1, (Field("seed", (1, 2, 3), 0xFFFF),)),
     Verb("answers", 4, (Field("least", _CLOCKS, 1000), Field("most", _CLOCKS, 1000))),
-    Verb("parts", 3, (Field("split", (0, 64, 255), 255), Field("gap", (0, 5, 40), 100))),
+    Verb("parts", 3, (Field("split", (0, 64, 255), 255), Field("gap", (0, 5, 40), 40))),
     Verb("payload", 1, (Field("bytes", (128, 64, 256, 512)), Field("boundary", (64, 128)))),
     Verb(
         "stall",
@@ -144,7 +144,7 @@ HOST = (
                 ("TX_REQ", "TX_CPL", "RX_CPL", "RX_REQ", "BLK_REQ", "BLK_WDATA", "BLK_RDATA", "BLK_RSP"),
             ),
             _CHANCE,
-            Field("longest", (1, 6, 100, 1500), 2000),
+            Field("longest", (1, 6, 40, 200), 200),
         ),
     ),
     Verb(

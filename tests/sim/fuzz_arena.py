@@ -26,7 +26,7 @@ from tests.sim.fuzz_host import EnvironmentHost
 
 STEP_NS = 1_000
 QUIET_NS = 2_000
-STUCK_NS = 60_000
+STUCK_NS = 100_000
 """A function that owes something and sends nothing for so long never will: longer than any timeout."""
 LIMIT_NS = 3_000_000
 JUDGE_ERROR, PLAYER_ERROR = "FUZZ-JUDGE", "FUZZ-PLAYER"

@@ -11,8 +11,10 @@ from tb.function_env import FunctionEnv
 from tb.harness.shared_memory import Stream
 from tests.sim.scenario import OneItem
 
-LATE_CLOCKS = {ReadFault.LATE: 300, ReadFault.TOO_LATE: 2600}
+LATE_CLOCKS = {ReadFault.LATE: 300, ReadFault.TOO_LATE: 7500}
 """LATE stays below the completion timeout of the configurations that are fuzzed, TOO_LATE above it."""
+LONGEST_ANSWER_STALL = 6
+"""Clocks: with longer stalls good answers would come after the completion timeout, which no host may do."""
 
 
 class EnvironmentHost:
@@ -46,6 +48,7 @@ class EnvironmentHost:
 
     def stall(self, stream: str, per_256: int, longest: int) -> None:
         """A stream stands still with that chance a clock, for up to `longest` clocks."""
+        longest = min(longest, LONGEST_ANSWER_STALL) if stream == Stream.RX_CPL.name else longest
         self._env.link.memory.set_throttle(Stream[stream], per_256, longest, self._stalls.getrandbits(63))
 
     async def spoil_read(self, fault: str, skip: int, good: int) -> None:
