@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,95 +14,29 @@ from tb.fuzz.findings import Fault
 from tb.fuzz.grammar import Step
 from tb.fuzz.player import Player
 from tb.harness.coverage import CoverageWindow
-from tb.models.judge.media import MediaEvent
-from tb.models.verdict import Verdict
-from tb.pcie.tlp import Channel, Tlp, TlpError
-from tb.scoreboard import JudgeLike
 from tb.sequences.raw_ring import queue_size
 from tb.sequences.scene import Scene
 from tb.verdict_log import VerdictLog
 from tests.sim.fuzz_host import EnvironmentHost
+from tests.sim.fuzz_judge import GuardedJudge, told
 
 STEP_NS = 1_000
 QUIET_NS = 2_000
 STUCK_NS = 100_000
 """A function that owes something and sends nothing for so long never will: longer than any timeout."""
 LIMIT_NS = 3_000_000
-JUDGE_ERROR, PLAYER_ERROR = "FUZZ-JUDGE", "FUZZ-PLAYER"
-
-
-class GuardedJudge:
-    """Implements `JudgeLike` around a judge: an error in it becomes a verdict, and a finding like others."""
-
-    def __init__(self, judge: JudgeLike, report: Callable[[Verdict], None]) -> None:
-        self._judge = judge
-        self._report = report
-        self._broken = False
-
-    @property
-    def accesses_scored(self) -> int:
-        return self._judge.accesses_scored
-
-    @property
-    def dma_scored(self) -> int:
-        return self._judge.dma_scored
-
-    @property
-    def interrupts_scored(self) -> int:
-        return self._judge.interrupts_scored
-
-    @property
-    def idle(self) -> bool:
-        return self._broken or self._judge.idle
-
-    @property
-    def waiting(self) -> list[str]:
-        return [] if self._broken else self._judge.waiting
-
-    def tlp(self, time_ns: int, channel: Channel, tlp: Tlp) -> None:
-        self._guarded(time_ns, lambda: self._judge.tlp(time_ns, channel, tlp))
-
-    def malformed(self, time_ns: int, channel: Channel, error: TlpError) -> None:
-        self._guarded(time_ns, lambda: self._judge.malformed(time_ns, channel, error))
-
-    def media(self, time_ns: int, event: MediaEvent) -> None:
-        self._guarded(time_ns, lambda: self._judge.media(time_ns, event))
-
-    def unanswered(self, time_ns: int, tag: int) -> None:
-        self._guarded(time_ns, lambda: self._judge.unanswered(time_ns, tag))
-
-    def cold_reset(self, time_ns: int) -> None:
-        self._broken = False
-        self._guarded(time_ns, lambda: self._judge.cold_reset(time_ns))
-
-    def end_of_test(self, time_ns: int) -> None:
-        self._guarded(time_ns, lambda: self._judge.end_of_test(time_ns))
-
-    def _guarded(self, time_ns: int, act: Callable[[], None]) -> None:
-        """Do it unless the judge is broken; then it knows no more until the next power-up."""
-        if self._broken:
-            return
-        try:
-            act()
-        except Exception as error:
-            self._broken = True
-            self._report(Verdict(time_ns, JUDGE_ERROR, told(error)))
-
-
-def told(error: Exception) -> str:
-    """An error and where it was raised, in a sentence."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} in {Path(place.filename).name} ({place.name}): {error}"
+PLAYER_ERROR = "FUZZ-PLAYER"
 
 
 class RtlArena:
     """Implements `Arena` on an environment whose judge is guarded. Call `open` once.
 
-    `wipe` empties guest memory and takes back what was written to the disk.
+    `judge` is that judge, `wipe` empties guest memory and takes back what was written to the disk.
     """
 
-    def __init__(self, env: FunctionEnv, scene: Scene, wipe: Callable[[], None]) -> None:
+    def __init__(self, env: FunctionEnv, scene: Scene, judge: GuardedJudge, wipe: Callable[[], None]) -> None:
         self._env = env
+        self._judge = judge
         self._scene = scene
         self._size = 0
         self.host = EnvironmentHost(env, wipe)
@@ -137,12 +70,14 @@ class RtlArena:
         return Played(tuple(faults), self._fresh(remember))
 
     def _fresh(self, remember: bool) -> int:
+        """How much of what the simulation and the judge went through is new."""
+        fresh = self._judge.situations.take(remember=remember)
         if self.coverage is None:
-            return 0
+            return fresh
         if remember:
-            return len(self.coverage.take())
+            return fresh + len(self.coverage.take())
         self.coverage.skip()
-        return 0
+        return fresh
 
     async def _leave(self) -> None:
         await self.host.forget()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyuvm
 
 from tb.agents.disk import Disk
-from tb.block_setup import block_config
+from tb.block_setup import block_config, judge_for
 from tb.config import EnvConfig
 from tb.flow.options import SimOptions
 from tb.flow.paths import ROOT
@@ -21,7 +21,8 @@ from tb.models.verdict import Verdict
 from tb.run_guard import RunLimits
 from tb.scoreboard import JudgeLike, MismatchError
 from tb.sequences.scene import Scene
-from tests.sim.fuzz_arena import GuardedJudge, RtlArena
+from tests.sim.fuzz_arena import RtlArena
+from tests.sim.fuzz_judge import GuardedJudge
 from tests.sim.scenario import ScenarioTest
 
 SEEDS = ROOT / "tests" / "fuzz" / "seeds"
@@ -49,11 +50,12 @@ class FuzzTest(ScenarioTest):
         def told(verdict: Verdict) -> None:
             self.env.scoreboard.log.add(verdict)  # that of the genome which is played
 
-        return GuardedJudge(super().judge_of(told), told)
+        self.judge = GuardedJudge(judge_for(self.config, told), told)
+        return self.judge
 
     async def arena(self, scene: Scene) -> RtlArena:
         """An arena around the environment."""
-        arena = RtlArena(self.env, scene, self._wipe)
+        arena = RtlArena(self.env, scene, self.judge, self._wipe)
         await arena.open(Path(self.options.results_dir))
         return arena
 

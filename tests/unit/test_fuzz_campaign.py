@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from tb.fuzz.campaign import Campaign, Limits, Played
 from tb.fuzz.corpus import Corpus, as_text, name_of, read_genome
 from tb.fuzz.findings import Fault, Finding, Findings
 from tb.fuzz.grammar import GenomeError, Step
+from tb.fuzz.situations import Situations
 from tb.guest.host_bus import run
 from tb.harness.coverage import read_points
+from tb.pcie.tlp import Channel, io_write
 
 STEPS: list[Step] = [("isr",), ("wait", 40)]
 
@@ -116,6 +119,20 @@ def test_a_finding_of_another_process_is_known(tmp_path: Path) -> None:
     fault = Fault("R-1", "said 3")
     Findings(tmp_path, "toy", 1).keep(Finding(fault, STEPS, 1))
     assert Findings(tmp_path, "toy", 2).known(Fault("R-1", "said 4"))
+
+
+def test_a_packet_in_another_standing_is_another_situation() -> None:
+    situations = Situations()
+    kick = io_write(0xC010, 2, 0)
+    situations.see(Channel.RX_REQ, kick, ("idle",))
+    situations.see(Channel.RX_REQ, replace(kick, tag=7), ("idle",))
+    assert situations.take(remember=False) == 1
+    situations.see(Channel.RX_REQ, kick, ("idle",))
+    situations.see(Channel.RX_REQ, kick, ("busy",))
+    situations.see(Channel.RX_REQ, io_write(0xC012, 1, 0), ("busy",))
+    assert situations.take(remember=True) == 3
+    situations.see(Channel.RX_REQ, kick, ("busy",))
+    assert situations.take(remember=True) == 0
 
 
 def test_points_are_known_by_their_numbers() -> None:

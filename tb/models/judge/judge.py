@@ -19,6 +19,7 @@ from tb.models.judge.media import BlockRequest, BlockResponse, BlockWriteData, C
 from tb.models.judge.queues.dma import Dma
 from tb.models.judge.record import Record
 from tb.models.judge.requests import Outcome, Requests
+from tb.models.judge.standing import Standing, standing
 from tb.models.judge.waiting import waiting
 from tb.models.profile import Profile
 from tb.models.verdict import Verdict
@@ -167,6 +168,11 @@ class Judge:
     def waiting(self) -> list[str]:
         """A clause for each thing that waits: which request, read, queue or chain, for what, since when."""
         return list(waiting(self._facts, self._completions, self._dma.states()))
+
+    @property
+    def standing(self) -> Standing:
+        """The situation in few classes; equal for two moments that are alike."""
+        return standing(self._facts, self._completions, self._dma.states())
 
     # --- the four channels
 
