@@ -45,9 +45,7 @@ class VerdictLog:
     knew. `on_verdict` is called after each verdict.
     """
 
-    def __init__(
-        self, path: Path | None = None, *, on_verdict: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, path: Path | None = None, *, on_verdict: Callable[[], None] = lambda: None) -> None:
         self._path = path
         self._on_verdict = on_verdict
         self._file: TextIO | None = None

@@ -30,6 +30,10 @@ class SimOptions:
     hostile function does, "" for any other. `extra` belongs to the test alone (JSON values by name).
     `results_dir` is where the test writes `counters.json` and its verdicts, `progress` the file it appends
     its progress to ("" for none).
+
+    `faults` are the numbers of the planted faults that are on, for a build that has some (at most two).
+    `stop_at` are the rules at whose first verdict the run ends itself; `limit_ns` is the simulated time at
+    which it ends itself at the latest (0: no limit).
     """
 
     dut: str = str(OWN_DUT)
@@ -46,6 +50,9 @@ class SimOptions:
     extra: Mapping[str, Any] = field(default_factory=dict)
     results_dir: str = "."
     progress: str = ""
+    faults: tuple[int, ...] = ()
+    stop_at: tuple[str, ...] = ()
+    limit_ns: int = 0
 
     def to_json(self) -> str:
         """The value of the environment variable."""
@@ -64,6 +71,9 @@ class SimOptions:
         unknown = sorted(set(values) - known)
         if unknown:
             raise ValueError(f"{VARIABLE} has unknown fields: {', '.join(unknown)}")
+        for name in ("faults", "stop_at"):
+            if name in values:
+                values[name] = tuple(values[name])
         return cls(**values)
 
     @classmethod

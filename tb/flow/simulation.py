@@ -25,6 +25,7 @@ from tb.flow.paths import ROOT, shown
 from tb.flow.plan import Run
 from tb.flow.process import Ended, run_program
 from tb.flow.progress import Position, ProgressReader
+from tb.mutation.names import FAULT_PLUSARGS
 
 COUNTERS = "counters.json"
 VERDICTS = "verdicts.jsonl"
@@ -141,6 +142,7 @@ async def _simulate(
         "+verilator+rand+reset+2",
         f"+verilator+seed+{options.seed % (2**31 - 1) + 1}",
         *([f"+hostile={options.hostile}"] if options.hostile else []),
+        *(f"+{name}={fault}" for name, fault in zip(FAULT_PLUSARGS, options.faults, strict=False)),
     ]
     ended = await run_program(
         command + (["--trace"] if options.waves else []),

@@ -62,6 +62,7 @@ class RealGuest(FunctionTest):
         self.wire = InterruptWire.create("wire", self)
 
     def connect_phase(self) -> None:
+        super().connect_phase()
         self.env.interrupt.monitor.ap.connect(self.wire.analysis_export)
 
     async def scenario(self, bus: RtlBus) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tb.flow.commands.bugs import naming
+from tb.flow.commands.bugs import Finding, naming
 from tb.flow.errors import FlowError
 from tb.flow.plan import Configuration, Plan, SimTest
 from tb.flow.planted import plant, read_bug, read_bugs
@@ -55,6 +55,15 @@ def test_a_bug_is_caught_only_by_its_rule() -> None:
     assert naming(verdicts, ("VPCI-REG-19",)) == verdicts[1]
     assert naming(verdicts, ("VPCI-REG-1",)) == ""
     assert naming([], ("VPCI-REG-19",)) == ""
+
+
+def test_a_bug_is_by_its_own_rule_only_where_nothing_came_before(tmp_path: Path) -> None:
+    bug = read_bug(_patch(tmp_path, HEADER), PLAN)
+    own, wider = "1 ns VPCI-REG-19: wrong", "1 ns VPCI-REG-20: wrong"
+    assert Finding(bug, "T-block", own, "", "", 1.0).by_own_rule
+    assert not Finding(bug, "T-block", own, "PIN-LAST", "", 1.0).by_own_rule
+    assert not Finding(bug, "T-block", wider, "", "", 1.0).by_own_rule
+    assert not Finding(bug, "", "", "", "T-block: passed", 1.0).by_own_rule
 
 
 def test_every_shipped_patch_fits_the_rtl(tmp_path: Path) -> None:
