@@ -97,4 +97,4 @@ def write_copy(
             (folder / name).write_text(rendered(clean[name], ones), encoding="utf-8")
     (folder / FILE_NAME).write_text(package(faults), encoding="utf-8")
     listed = (folder / FILE_LIST).read_text(encoding="utf-8")
-    (folder / FILE_LIST).write_text(f"{FILE_NAME}\n{listed}", encoding="utf-8")
+    (folder / FILE_LIST).write_text(f"{Path(FILE_NAME).name}\n{listed}", encoding="utf-8")

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 # The package of the copy that holds which faults are on, and its file.
 PACKAGE_NAME = "planted_faults"
-FILE_NAME = f"rtl/{PACKAGE_NAME}.sv"
+FILE_NAME = "rtl/planted_faults.sv"
 # The plusargs that turn faults on, each one.
 FAULT_PLUSARGS = ("fault", "second_fault")

@@ -171,6 +171,6 @@ def test_all_shipped_patches_in_one_copy_are_systemverilog(tmp_path: Path) -> No
     bugs = read_bugs(load_plan())
     copy, alone = plant_together(bugs, tmp_path)
     assert set(copy.faults) | set(alone) == {bug.name for bug in bugs}
-    assert (tmp_path / "rtl/files.f").read_text(encoding="utf-8").startswith("rtl/planted_faults.sv\n")
+    assert (tmp_path / "rtl/files.f").read_text(encoding="utf-8").startswith("planted_faults.sv\n")
     for path in (tmp_path / "rtl").rglob("*.sv"):
         Parsed(path.read_text(encoding="utf-8"))
