@@ -51,7 +51,7 @@ def block_config(options: SimOptions, disk: Disk | None = None) -> EnvConfig:
         disk,
         seed=options.seed,
         results_dir=options.results_dir,
-        limits=RunLimits(verdicts=options.verdicts),
+        limits=RunLimits(verdicts=options.verdicts, stop_at=options.stop_at, time_ns=options.limit_ns),
     )
 
 

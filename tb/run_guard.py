@@ -28,7 +28,8 @@ class RunLimits:
     reached the disk, a new kind of verdict. `repetitions`: so many windows of `window` packets without
     progress, in which the function sent the same few packets over and over, more often than one in `pace_ns`
     (a device that polls does that too, but takes its time). `idle_ns`: so long without progress whatever the
-    function sent. `silence_ns`: so long nothing passed any pin.
+    function sent. `silence_ns`: so long nothing passed any pin. `stop_at`: a verdict of one of these
+    rules was given. `time_ns`: simulated time has come so far, and who runs the test knows it should not.
     """
 
     verdicts: int = 1000
@@ -37,6 +38,8 @@ class RunLimits:
     pace_ns: int = 250
     idle_ns: int = 100_000_000
     silence_ns: int = 50_000_000
+    stop_at: tuple[str, ...] = ()
+    time_ns: int = 0
 
 
 class RunEndedError(AssertionError):
@@ -75,8 +78,10 @@ class RunGuard:
         self._seen_bytes = -1
         self._seen_ns = 0
 
-    def verdicts(self, total: int) -> None:
-        """So many verdicts were given until now."""
+    def verdicts(self, total: int, rule: str = "") -> None:
+        """So many verdicts were given until now, the last one of `rule`."""
+        if rule in self.limits.stop_at:
+            self._end(f"The run ended itself at the first verdict of {rule}, as it was asked to")
         if self.limits.verdicts and total >= self.limits.verdicts:
             self._end(f"The run ended itself after {total:,} verdicts")
 
@@ -93,6 +98,7 @@ class RunGuard:
 
     def window(self, now_ns: int) -> None:
         """Another `window` packets have passed."""
+        self._look_at_time(now_ns)
         took, self._window_ns = now_ns - self._window_ns, now_ns
         state, before = self._progress(), self._before
         self._before = state
@@ -118,6 +124,7 @@ class RunGuard:
 
     def moment(self, now_ns: int, seen_bytes: int) -> None:
         """Simulated time has come to `now_ns`, and the pins have told `seen_bytes` in all."""
+        self._look_at_time(now_ns)
         limits, state = self.limits, self._progress()
         if state != self._state:
             self._state, self._progress_ns = state, now_ns
@@ -129,6 +136,12 @@ class RunGuard:
         elif limits.idle_ns and idle >= limits.idle_ns:
             self._give_up(f"For {idle:,} ns no access was answered and nothing reached the disk.")
         self._on_look()
+
+    def _look_at_time(self, now_ns: int) -> None:
+        if 0 < self.limits.time_ns <= now_ns:
+            self._end(
+                f"The run ended itself after {now_ns:,} ns: it was to take {self.limits.time_ns:,} at most"
+            )
 
     def _give_up(self, wedged: str) -> None:
         self.wedged = self.wedged or wedged

@@ -146,8 +146,8 @@ class Scoreboard(uvm_scoreboard):
         """The run is at its end: judge nothing more."""
         self.packets.handler = self.media.handler = _ignore
 
-    def _verdict_given(self) -> None:
-        self.guard.verdicts(self.log.total)
+    def _verdict_given(self, verdict: Verdict) -> None:
+        self.guard.verdicts(self.log.total, verdict.rule)
 
     def _packet(self, seen: Observation) -> None:
         self._left -= 1

@@ -42,10 +42,12 @@ class VerdictLog:
 
     A line is `{"kind": number, "count": n, "rule": …, "text": …}`. It is written for the first of a kind and
     whenever its count has doubled, so that the file stays small and a run that is killed has told all it
-    knew. `on_verdict` is called after each verdict.
+    knew. `on_verdict` is called with each verdict.
     """
 
-    def __init__(self, path: Path | None = None, *, on_verdict: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, path: Path | None = None, *, on_verdict: Callable[[Verdict], None] = lambda _verdict: None
+    ) -> None:
         self._path = path
         self._on_verdict = on_verdict
         self._file: TextIO | None = None
@@ -66,7 +68,7 @@ class VerdictLog:
             kind.last_ns = verdict.time_ns
         if kind.count & (kind.count - 1) == 0:
             self._write(list(self._kinds).index(key), kind)
-        self._on_verdict()
+        self._on_verdict(verdict)
 
     @property
     def kinds(self) -> list[VerdictKind]:

@@ -70,7 +70,7 @@ def rendered(text: str, alternatives: Sequence[Alternative]) -> str:
     Spans must be nested, equal or apart. Where one lies within another the inner choice is part of the
     outer one's original.
     """
-    ordered = sorted(alternatives, key=lambda one: (one.span[0], -one.span[1], one.form is not Form.ADDED))
+    ordered = sorted(alternatives, key=lambda one: (one.span[0], one.form is not Form.ADDED, -one.span[1]))
     return _rendered(text, (0, len(text)), ordered)
 
 

@@ -172,11 +172,12 @@ class _Comparison:
 
     def _choose(self, old: SyntaxNode, new: SyntaxNode, form: Form) -> None:
         where = span(old)
-        inside = [one for one in self._found if where[0] <= one[0] and one[1] <= where[1]]
-        for one in inside:
-            del self._found[one]
-        if any(one[0] <= where[0] and where[1] <= one[1] for one in self._found):
-            return
+        replaced_ones = [one for one in self._found if one[0] < one[1]]
+        for one in replaced_ones:
+            if where[0] <= one[0] and one[1] <= where[1]:
+                del self._found[one]
+            elif one[0] <= where[0] and where[1] <= one[1]:
+                return
         self._found[where] = Alternative(where, form, self._fault, self._after.of(new))
 
 
@@ -185,12 +186,17 @@ def _own_tokens(node: SyntaxNode) -> list[str]:
 
 
 def _partner(one: SyntaxNode, others: Sequence[SyntaxNode]) -> SyntaxNode:
-    """The member of the new text that took the place of `one`: of its kind, and the most like it."""
-    words = spelling(one)
+    """What took the place of `one` in the new text: of its kind, for the same names, the most like it."""
     alike = [other for other in others if other.kind is one.kind]
     if not alike:
         raise NotAlternativeError(f"it takes away a member that is a {one.kind.name}")
-    return max(alike, key=lambda other: difflib.SequenceMatcher(None, words, spelling(other), False).ratio())
+    words, names = spelling(one), set(_declared(one)) | set(_driven(one))
+
+    def likeness(other: SyntaxNode) -> tuple[int, float]:
+        common = names & (set(_declared(other)) | set(_driven(other)))
+        return len(common), difflib.SequenceMatcher(None, words, spelling(other), False).ratio()
+
+    return max(alike, key=likeness)
 
 
 def _form(node: SyntaxNode) -> Form | None:

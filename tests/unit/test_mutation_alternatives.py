@@ -106,6 +106,16 @@ def test_what_is_added_has_names_of_its_own() -> None:
     assert "kept_q <= sum ;" in normal(text)
 
 
+def test_a_net_is_added_ahead_of_the_net_that_needs_it() -> None:
+    new = _changed(
+        ("  wire [3:0] both = a_i & sum;", "  wire [3:0] mask = a_i & sum;\n  wire [3:0] both = mask & 4'd7;")
+    )
+    text = rendered(CLEAN, alternatives_of(CLEAN, new, 5, NONE))
+    assert "wire [3:0] mask_f5 = a_i & sum;" in text
+    assert "both = mask_f5 & 4'd7 ;" in normal(text, 5)
+    assert "both = a_i & sum ;" in normal(text)
+
+
 @pytest.mark.parametrize(
     ("pair", "why"),
     [

@@ -128,3 +128,24 @@ def test_limits_of_zero_are_none() -> None:
     run.silence(10_000)
     run.guard.verdicts(1 << 20)
     assert not run.ends
+
+
+def test_the_rule_that_is_waited_for_ends_the_run() -> None:
+    run = Run(RunLimits(stop_at=("VPCI-INT-02", "PIN-LAST")))
+    run.guard.verdicts(1, "VPCI-INT-01")
+    assert (run.ends, run.guard.reason) == (0, "")
+    run.guard.verdicts(2, "PIN-LAST")
+    assert run.ends == 1
+    assert "first verdict of PIN-LAST" in run.guard.reason
+
+
+def test_a_run_that_takes_longer_than_it_can_ends() -> None:
+    run = Run(RunLimits(time_ns=10_000))
+    run.silence(9_000)
+    assert run.ends == 0
+    run.silence(2_000)
+    assert run.ends == 1
+    assert "10,000 at most" in run.guard.reason
+    busy = Run(RunLimits(time_ns=10_000))
+    busy.windows(20, lambda _number: MESSAGE, progress=True)
+    assert busy.ends == 1

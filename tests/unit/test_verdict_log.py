@@ -52,7 +52,7 @@ def test_a_flood_leaves_a_small_file_and_few_kinds(tmp_path: Path) -> None:
 
 def test_the_log_tells_of_each_verdict() -> None:
     seen: list[int] = []
-    log = VerdictLog(on_verdict=lambda: seen.append(log.total))
+    log = VerdictLog(on_verdict=lambda _verdict: seen.append(log.total))
     for number in range(3):
         log.add(verdict(number))
     assert seen == [1, 2, 3]

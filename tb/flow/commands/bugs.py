@@ -32,7 +32,8 @@ from tb.flow.variables import Variables
 BUGS = SIM_BUILD / "bugs"
 TOGETHER = BUGS / "together"
 REPORT = "bugs.json"
-VERDICT_RULE = re.compile(r"\d+ ns ([\w-]+):")
+# A verdict of its own (`12 ns RULE: ...`), or many equal ones (the rule and how many).
+VERDICT_RULE = re.compile(r"(?:\d+ ns )?([\w-]+)(?::| ×)")  # noqa: RUF001
 
 
 @dataclass(frozen=True, slots=True)
