@@ -16,6 +16,8 @@ from tb.sequences.scene import Scene
 
 NO_EVENT = DRIVER_FEATURES & ~RingFeature.EVENT_IDX
 DATA = 0x5000_0000
+MESSAGE_NS = 60_000
+"""Longer than a message may take that is owed."""
 
 
 async def chains_of_every_length(scene: Scene) -> None:
@@ -89,6 +91,19 @@ async def place_used_events(scene: Scene) -> None:
     await request(driver)
     await driver.interrupts.discard()
     await driver.stop()
+
+
+async def start_with_far_events(scene: Scene) -> None:
+    """The first used buffer after each start, with used_event near and far: is it the first (VRING-INT-03)."""
+    for used_event in (0, 5, 1, 0x8000, 0xFFFF):
+        driver = await scene.attach_block(ladder=(InterruptMode.MSIX_PER_QUEUE,))
+        driver.submit(BlockRequest(BlockType.IN, 0, length=SECTOR, indirect=True))
+        driver.queue.set_used_event(used_event)
+        await driver.kick()
+        await _poll_keeping_event(scene, driver)
+        await scene.bus.delay(MESSAGE_NS)
+        await driver.interrupts.discard()
+        await driver.stop()
 
 
 async def notify_on_empty(scene: Scene) -> None:

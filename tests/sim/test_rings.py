@@ -35,6 +35,7 @@ class EventIndex(ScenarioTest):
 
     async def play(self, scene: Scene) -> None:
         await rings.place_used_events(scene)
+        await rings.start_with_far_events(scene)
         await rings.notify_on_empty(scene)
         await rings.race_with_the_device(scene)
 

@@ -85,6 +85,7 @@ SCENARIOS: tuple[ScenarioFunction, ...] = (
     rings.chains_of_every_length,
     rings.fill_the_ring,
     rings.place_used_events,
+    rings.start_with_far_events,
     rings.notify_on_empty,
     rings.scatter_descriptors,
     rings.place_rings_anywhere,
