@@ -208,6 +208,11 @@ class Profile:
     )
 
     # --- device configuration
+    config_latency_ns: int = _choice(
+        "VPCI-REG-18",
+        "ns after a change of the media for which the device configuration may still show the old one, as "
+        "long as nothing tells of the new one",
+    )
     config_write_takes: Literal["written_bytes", "last_read"] = _choice(
         "BAD-REG-25",
         "what a configuration write stores: its bytes, or the last read content with them put in",

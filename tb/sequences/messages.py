@@ -8,11 +8,11 @@ from tb.guest.enumeration import Command, change_command
 from tb.guest.host_bus import MSI_WINDOW
 from tb.guest.interrupts import InterruptMode
 from tb.guest.msix import MessageControl, MsixTable, VectorTarget, target_of
-from tb.guest.registers import NO_VECTOR, Register
+from tb.guest.registers import CONFIG_BASE_MSIX, NO_VECTOR, Register
 from tb.sequences.expect import QUIET_NS, expect_message, expect_silence, request
 from tb.sequences.msix_table import read_pending, vectors_to_visit
 from tb.sequences.registers import reset
-from tb.sequences.scene import Scene
+from tb.sequences.scene import ALL_BYTES, Scene, Space
 
 ONES = 0xFFFF_FFFF
 
@@ -215,6 +215,30 @@ async def announce_config_change(scene: Scene) -> None:
     await scene.host.set_capacity(capacity)
     await scene.bus.delay(QUIET_NS)
     await scene.bus.io_read(Register.ISR_STATUS, 1)
+
+
+async def read_capacity_all_along(scene: Scene, rounds: int = 40) -> None:
+    """Both halves of the capacity and the ISR, read one behind the other while it changes (VPCI-REG-18)."""
+    driver, _ = await _attach(scene)
+    before = driver.config.capacity
+    low = CONFIG_BASE_MSIX
+    places = ((low, ALL_BYTES), (low + 4, ALL_BYTES), (Register.ISR_STATUS & ~3, 8))
+    for _ in range(rounds):
+        answers = []
+        for _ in range(scene.rng.randint(1, 2)):
+            for _ in range(scene.rng.randint(0, 6)):
+                place, enables = scene.rng.choice(places)
+                answers.append(await scene.begin(scene.request(Space.IO, place, enables, None)))
+            await scene.host.set_capacity(scene.rng.getrandbits(40) | 1 << 40)
+            await scene.bus.delay(scene.rng.choice((0, 0, 20, 60)))
+        for place, enables in scene.rng.choices(places, k=4):
+            answers.append(await scene.begin(scene.request(Space.IO, place, enables, None)))
+        for answer in answers:
+            await answer()
+    await scene.host.set_capacity(before)
+    await scene.bus.delay(QUIET_NS)
+    await driver.interrupts.discard()
+    await driver.stop()
 
 
 async def _attach(scene: Scene) -> tuple[BlockDriver, MsixTable]:

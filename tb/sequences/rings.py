@@ -94,7 +94,7 @@ async def place_used_events(scene: Scene) -> None:
 
 
 async def start_with_far_events(scene: Scene) -> None:
-    """The first used buffer after each start, with used_event near and far: is it the first (VRING-INT-03)."""
+    """The first used buffer after each start, with used_event near and far (VRING-INT-03)."""
     for used_event in (0, 5, 1, 0x8000, 0xFFFF):
         driver = await scene.attach_block(ladder=(InterruptMode.MSIX_PER_QUEUE,))
         driver.submit(BlockRequest(BlockType.IN, 0, length=SECTOR, indirect=True))

@@ -49,3 +49,11 @@ class MsixInTraffic(ScenarioTest):
     async def play(self, scene: Scene) -> None:
         await messages.toggle_masks_in_traffic(scene)
         await messages.announce_config_change(scene)
+
+
+@pyuvm.test()
+class ConfigInMotion(ScenarioTest):
+    """The capacity read all along while it changes: never back and forth, never half of it."""
+
+    async def play(self, scene: Scene) -> None:
+        await messages.read_capacity_all_along(scene)

@@ -73,6 +73,7 @@ SCENARIOS: tuple[ScenarioFunction, ...] = (
     messages.move_queue_while_pending,
     messages.toggle_masks_in_traffic,
     messages.announce_config_change,
+    messages.read_capacity_all_along,
     line.raise_and_lower,
     line.read_around_the_isr,
     line.disable_and_enable,

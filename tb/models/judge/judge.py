@@ -101,10 +101,9 @@ class Judge:
     def _capacity(self, event: CapacityChanged) -> None:
         if not isinstance(self._device, BlockDevice):
             return
-        old = self._device.config_bytes()
         self._device.resize(event.sectors)
         if self._device.take_config_changes():
-            self._accesses.registers.configuration_changed(old)
+            self._accesses.registers.device_config.changed()
             self._interrupts.config_cause(self._facts.snapshots.latest.generation)
 
     def unanswered(self, time_ns: int, tag: int) -> None:
@@ -191,6 +190,7 @@ class Judge:
             self._interrupts.intx(tlp)
         elif self._interrupts.is_message(tlp):
             self._interrupts.message(tlp)
+            self._accesses.registers.device_config.message(tlp)
         else:
             record.dma_scored += 1
             self._interrupts.packet_sent()

@@ -30,7 +30,7 @@ class Accesses:
         self.errors = errors = Errors(facts)
         self._captured = 0
         self._configuration = ConfigurationAccesses(facts, access, interrupts, errors)
-        self.registers = RegisterAccesses(facts, access, completions, interrupts)
+        self.registers = RegisterAccesses(facts, access, interrupts)
         table = TableAccesses(facts, access, interrupts)
         self._answers: dict[TlpType, Callable[[Tlp], bool]] = {
             TlpType.CONFIG_READ: self._config,
