@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
-
-from tb.models.profile_checks import impossible
 
 SHIPPED = Path(__file__).parent / "profiles"
 
@@ -209,6 +207,57 @@ class Profile:
         "with EVENT_IDX: whether the first used buffers after a start interrupt in any case",
     )
 
+    # --- on the bus: what only the judge of packets asks
+    dma_attributes: Literal["none", "data"] = _choice(
+        "VPCI-INT-16",
+        "whether packets for buffers carry Relaxed Ordering or No Snoop where Device Control allows it",
+    )
+    available_reads: Literal["exact", "any"] = _choice(
+        "VRING-AV-06",
+        "what is read of an available ring: what is needed, each slot once and in order, or anything in it; "
+        "a slot counts only if an index read with it or before exposed it",
+    )
+    descriptor_reads: Literal["exact", "any"] = _choice(
+        "VRING-DESC-12",
+        "what is read of a descriptor table: what a chain has led to, once, or anything in it; a descriptor "
+        "counts only for chains exposed by then, its first copy only",
+    )
+    read_granule: int = _choice(
+        "BAD-DEV-09", "bytes of the aligned blocks that a read may take whole when it needs a part (1: none)"
+    )
+    other_reads: tuple[Literal["flush", "used_ring", "writable_buffers"], ...] = _choice(
+        "BAD-DEV-09", "reads that are made although they bring nothing new (flush: a read of no byte)"
+    )
+    reads_under_way: int = _choice(
+        "VRING-US-10", "how many reads at most follow when a queue must stop: those on their way"
+    )
+    answer_writes: Literal["in_order", "once", "until_used"] = _choice(
+        "VRING-US-03",
+        "how writable buffers are written: each byte once, data before status; in any order; or anything any "
+        "number of times, and what is there with the used element counts",
+    )
+    used_elements: Literal["in_order", "until_index"] = _choice(
+        "VRING-US-03",
+        "how used elements are written: once, slot by slot, after all else of their chain; or so that all is "
+        "right with the used index",
+    )
+    completion_order: Literal["in_order", "any"] = _choice(
+        "VRING-US-06", "whether chains are used in the order in which they were made available"
+    )
+    chains_in_flight: int = _choice(
+        "BAD-RING-26",
+        "most chains whose slot was read and that are not used yet (0: as many as the ring has)",
+    )
+    polls: bool = _choice(
+        "VPCI-Q-17", "whether the available index is looked at without a kick, from DRIVER_OK on"
+    )
+    interrupt_delay_ns: int = _choice(
+        "VRING-INT-01", "longest time for which interrupts of queues are held back to send one for several"
+    )
+    spurious_interrupts: int = _choice(
+        "VRING-INT-01", "most interrupts of a queue without a cause between two that have one"
+    )
+
     # --- device configuration
     config_latency_ns: int = _choice(
         "VPCI-REG-18",
@@ -280,9 +329,6 @@ class Profile:
         if faults:
             raise ProfileError("\n".join(f"{path}: {fault}" for fault in faults))
         checked: dict[str, Any] = {name: _frozen(value) for name, value in values.items()}
-        refused = impossible(checked)
-        if refused:
-            raise ProfileError("\n".join(f"{path}: {fault}" for fault in refused))
         return cls(**checked)
 
 
@@ -299,12 +345,7 @@ def choose(base: Profile, choices: Mapping[str, Any], *, name: str) -> Profile:
             faults.append(f"{choice} {fault}, not {choices[choice]!r}")
     if faults:
         raise ProfileError("; ".join(faults))
-    values = {each: getattr(base, each) for each in known}
-    values |= {"name": name, **{choice: _frozen(value) for choice, value in choices.items()}}
-    refused = impossible(values)
-    if refused:
-        raise ProfileError("; ".join(refused))
-    return Profile(**values)
+    return replace(base, **{"name": name, **{choice: _frozen(value) for choice, value in choices.items()}})
 
 
 _TYPES: dict[str, Any] = get_type_hints(Profile)
@@ -334,13 +375,19 @@ def _type_fault(kind: Any, value: Any) -> str:
     if origin is tuple:
         item = get_args(kind)[0]
         fits = isinstance(value, list) and not any(_type_fault(item, v) for v in value)
-        words = {int: "whole numbers", str: "texts"}
-        return "" if fits else f"must be a list of {words.get(item, 'lists of whole numbers')}"
+        return "" if fits else f"must be a list of {_items(item)}"
     if origin is not None:
         whole = isinstance(value, dict) and all(type(v) is int for v in value.values())
         return "" if whole else "must be a table of whole numbers"
     words = {bool: "true or false", int: "a whole number", str: "a text"}
     return "" if type(value) is kind else f"must be {words[kind]}"
+
+
+def _items(kind: Any) -> str:
+    """What a list must hold, in words."""
+    if get_origin(kind) is Literal:
+        return ", ".join(get_args(kind))
+    return {int: "whole numbers", str: "texts"}.get(kind, "lists of whole numbers")
 
 
 def _shipped(name: str) -> Profile:

@@ -41,7 +41,13 @@ recording tells apart: `reset_fence`, `msix_pending_without_bus_master`, `chain_
 `indirect_after_direct`, `nested_indirect`, `used_flags`, `avail_event`, `net_short_frame`; and, found by live
 fuzzing, `early_notify_kicks`, `interrupts_after_drain`, `interrupts_anyway`, `block_seg_max`,
 `block_unoffered`, `net_header_follows`, `net_without_link`, `net_early_frame`, `console_looks_ahead`,
-`stopped_supply`, `survey_limit`.
+`stopped_supply`, `survey_limit`. The fields from `dma_attributes` to `spurious_interrupts` tell packets
+apart, of which a recording has none: there the values of a software device say the least that is true of it.
+
+## On the bus
+The fields from `dma_attributes` to `spurious_interrupts` are read by the judge of packets alone. The RTL's
+own profile has the strict value of each, so that a fault which makes it do otherwise is told. A device of
+another make says here what it does; `make legal` keeps examples of each, and of the faults still told then.
 
 ## What live fuzzing does about it
 `make oracle LIVE=1` compares every answer. Where QEMU's own depends on time or on chance, the traffic is made
@@ -80,10 +86,22 @@ def render() -> str:
 def _kind(hint: Any) -> str:
     if get_origin(hint) is Literal:
         return ", ".join(get_args(hint))
+    if get_origin(hint) is tuple and get_origin(get_args(hint)[0]) is Literal:
+        return "list of " + ", ".join(get_args(get_args(hint)[0]))
     return {bool: "true, false", int: "number"}.get(hint, "list" if get_origin(hint) is tuple else "table")
 
 
-_PLAIN_NUMBERS = ("_length", "_segments", "_limit", "_minimum", "seg_max", "isr_config_change")
+_PLAIN_NUMBERS = (
+    "_length",
+    "_segments",
+    "_limit",
+    "_minimum",
+    "seg_max",
+    "isr_config_change",
+    "_ns",
+    "_granule",
+    "_flight",
+)
 
 
 def _shown(name: str, value: Any) -> str:

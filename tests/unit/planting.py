@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from tb.models.profile import VIRTIO_PCI_RTL, Profile
 from tb.models.verdict import Verdict
 from tb.pcie.tlp import Channel, Tlp, TlpType
 from tests.unit.fake_function import Fact, FakeFunction, judged
@@ -14,9 +15,9 @@ Facts = list[Fact]
 REST_NS = 60_000
 
 
-def rules(facts: Facts, *, end: bool = True) -> set[str]:
+def rules(facts: Facts, *, end: bool = True, profile: Profile = VIRTIO_PCI_RTL) -> set[str]:
     """The rules that the judge finds broken in `facts`."""
-    return {verdict.rule for verdict in judged(facts, end=end)}
+    return {verdict.rule for verdict in judged(facts, end=end, profile=profile)}
 
 
 def first_rule(facts: Facts, *, end: bool = True) -> str:
@@ -25,10 +26,12 @@ def first_rule(facts: Facts, *, end: bool = True) -> str:
     return verdicts[0].rule if verdicts else ""
 
 
-def assert_clean(function: FakeFunction | Facts, *, end: bool = True) -> None:
+def assert_clean(
+    function: FakeFunction | Facts, *, end: bool = True, profile: Profile = VIRTIO_PCI_RTL
+) -> None:
     """Nobody may be accused of anything."""
     facts = function.facts if isinstance(function, FakeFunction) else function
-    verdicts: list[Verdict] = judged(facts, end=end)
+    verdicts: list[Verdict] = judged(facts, end=end, profile=profile)
     assert not verdicts, "\n".join(map(str, verdicts))
 
 

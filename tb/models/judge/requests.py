@@ -55,12 +55,7 @@ class Requests:
         if kind is _READ and tlp.first_be in _HOLES:
             record.verdict("BAD-DEV-18", f"The byte enables {tlp.first_be:04b} of a read leave a hole.")
         if tlp.traffic_class or tlp.attributes:
-            record.verdict(
-                "VPCI-INT-16",
-                "The function sent a packet with a traffic class or with relaxed ordering or no snoop.",
-                "traffic class 0, attributes 0",
-                f"{tlp.traffic_class}, {tlp.attributes}",
-            )
+            self._attributes(tlp)
         if tlp.poisoned or tlp.digest:
             record.verdict("BAD-DEV-18", "The function sent a packet that is poisoned or announces a digest.")
         ids = self._facts.function_ids
@@ -72,6 +67,20 @@ class Requests:
                 f"{tlp.requester_id:#06x}",
             )
         return True
+
+    def _attributes(self, tlp: Tlp) -> None:
+        """Judge what a packet says of its order and of caches; whether it may is asked where it leads."""
+        allowed = 0
+        if self._facts.profile.dma_attributes == "data":
+            for state in self._facts.snapshots.states:
+                allowed |= state.attributes
+        if tlp.traffic_class or tlp.attributes & ~allowed:
+            self._record.verdict(
+                "VPCI-INT-16",
+                "The function sent a packet with a traffic class or with relaxed ordering or no snoop.",
+                f"traffic class 0, attributes {allowed} at most (`dma_attributes` of the profile)",
+                f"{tlp.traffic_class}, {tlp.attributes}",
+            )
 
     def memory(self, tlp: Tlp) -> None:
         """Judge a memory request against bus master and the size limits."""

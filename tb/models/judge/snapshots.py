@@ -15,6 +15,7 @@ from tb.models.function import FunctionModel
 from tb.models.registers import STATUS_DRIVER_OK
 
 NO_VECTOR = 0xFFFF
+NO_SNOOP, RELAXED_ORDERING = 1, 2
 
 
 @dataclass(slots=True, frozen=True)
@@ -30,13 +31,15 @@ class Entry:
 class Snapshot:
     """The registers that decide what the function may send.
 
-    `generation` counts virtio resets; `vectors` are those of the queues in order; sizes are in bytes.
+    `generation` counts virtio resets; `vectors` are those of the queues in order; sizes are in bytes;
+    `attributes` are those a packet may have: `RELAXED_ORDERING`, `NO_SNOOP`.
     """
 
     generation: int = 0
     bus_master: bool = False
     max_payload: int = 128
     max_read_request: int = 512
+    attributes: int = 0
     intx_disable: bool = False
     msix_enable: bool = False
     function_mask: bool = False
@@ -92,18 +95,20 @@ class Snapshots:
 
 def config_snapshot(model: FunctionModel, before: Snapshot) -> Snapshot:
     """`before` with what configuration space holds now."""
-    payload, request = 128, 512
+    payload, request, attributes = 128, 512, 0
     express = model.config.capabilities.get(CAPABILITY_PCIE)
     if express is not None:
         control = model.config.read(express + 8, 2)
         largest = 128 << (model.config.read(express + 4, 1) & 7)
         payload = min(128 << (control >> 5 & 7), largest)
         request = min(128 << (control >> 12 & 7), 4096)
+        attributes = (control >> 4 & 1) * RELAXED_ORDERING | (control >> 11 & 1) * NO_SNOOP
     return replace(
         before,
         bus_master=model.may_dma,
         max_payload=payload,
         max_read_request=request,
+        attributes=attributes,
         intx_disable=bool(model.config.command & COMMAND_INTX_DISABLE),
         msix_enable=model.msix.enabled,
         function_mask=model.msix.function_masked,

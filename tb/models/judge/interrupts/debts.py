@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 from tb.models.judge.interrupts.worlds import World, Worlds
 from tb.models.judge.record import Record
@@ -18,12 +19,16 @@ _NEVER = 1 << 62
 
 
 class Debts:
-    """Watches the worlds for interrupts that must leave; `asserted` is the INTx level told last."""
+    """Watches the worlds for interrupts that must leave; `asserted` is the INTx level told last.
 
-    def __init__(self, record: Record, worlds: Worlds, sources: int) -> None:
+    `held_ns`: per source the time for which the function may hold its interrupts back.
+    """
+
+    def __init__(self, record: Record, worlds: Worlds, held_ns: Sequence[int]) -> None:
         self._record = record
         self._worlds = worlds
-        self._times: list[deque[int]] = [deque() for _ in range(sources)]
+        self._latencies = [CAUSE_LATENCY_NS + held for held in held_ns]
+        self._times: list[deque[int]] = [deque() for _ in held_ns]
         self.asserted = False
         self._sent = 0
         self._changed_ns = self._changed_sent = 0
@@ -33,7 +38,7 @@ class Debts:
 
     def cause(self, source: int) -> None:
         """The function has learnt of a cause of `source`: the time until it takes effect begins."""
-        self._times[source].append(self._record.time_ns + CAUSE_LATENCY_NS)
+        self._times[source].append(self._record.time_ns + self._latencies[source])
         self.touch()
 
     def touch(self) -> None:
@@ -91,6 +96,8 @@ class Debts:
         worlds = self._worlds
         self._owed_ns = None
         if worlds.keep(lambda world: not self._owes(world)):
+            if any(self._times):
+                worlds.replace(worlds.set)  # what waits still may take effect from now on
             return
         self._accuse_debt(next(iter(worlds.set)))
         worlds.replace({self._paid(world) for world in worlds.set})

@@ -9,6 +9,7 @@ from tb.models.judge.interrupts.debts import Debts
 from tb.models.judge.interrupts.effects import write_change
 from tb.models.judge.interrupts.line import Line
 from tb.models.judge.interrupts.messages import Messages
+from tb.models.judge.interrupts.spare import Spare
 from tb.models.judge.interrupts.worlds import World, Worlds
 from tb.models.judge.snapshots import Snapshot
 from tb.pcie.tlp import Tlp
@@ -22,9 +23,10 @@ class Interrupts:
         self._facts = facts
         self._config_source = queues
         self._worlds = worlds = Worlds(facts.profile, facts.snapshots.latest, queues + 1)
-        self._debts = debts = Debts(facts.record, worlds, queues + 1)
-        self._messages = Messages(facts, worlds, debts)
-        self._line = Line(facts, worlds, debts)
+        self._debts = debts = Debts(facts.record, worlds, [facts.profile.interrupt_delay_ns] * queues + [0])
+        self._spare = spare = Spare(facts, worlds, queues)
+        self._messages = Messages(facts, worlds, debts, spare)
+        self._line = Line(facts, worlds, debts, spare)
         self._settled = -1
 
     # --- causes and accesses
@@ -40,6 +42,7 @@ class Interrupts:
     def _cause(self, source: int, generation: int, *, certain: bool) -> None:
         self._debts.age()
         self._debts.flush()
+        self._spare.renew()
         self._worlds.cause(source, generation, certain=certain)
         self._debts.cause(source)
 

@@ -7,6 +7,7 @@ from collections import deque
 from tb.models.judge.facts import Facts
 from tb.models.judge.interrupts.debts import Debts
 from tb.models.judge.interrupts.messages import uncalled
+from tb.models.judge.interrupts.spare import Spare
 from tb.models.judge.interrupts.worlds import Worlds
 from tb.pcie.tlp import MessageCode, Tlp
 
@@ -14,11 +15,12 @@ from tb.pcie.tlp import MessageCode, Tlp
 class Line:
     """Judges the messages that assert and deassert INTA."""
 
-    def __init__(self, facts: Facts, worlds: Worlds, debts: Debts) -> None:
+    def __init__(self, facts: Facts, worlds: Worlds, debts: Debts, spare: Spare) -> None:
         self._facts = facts
         self._record = facts.record
         self._worlds = worlds
         self._debts = debts
+        self._spare = spare
         self._lowering: deque[tuple[int, str, str]] = deque()
         self._deadline: tuple[int, str, str] | None = None
 
@@ -39,7 +41,11 @@ class Line:
         self.check_deadline()
         self._debts.age()
         self._debts.flush()
-        if not self._worlds.keep(lambda world: bool(world.shown) and world.line == asserted):
+
+        def take() -> bool:
+            return self._worlds.keep(lambda world: bool(world.shown) and world.line == asserted)
+
+        if not take() and not (asserted and self._spare.explains(None, take)):
             self._accuse_line(asserted)
         self._debts.asserted = asserted
         self._worlds.replace({world._replace(line=int(asserted), shown=0) for world in self._worlds.set})

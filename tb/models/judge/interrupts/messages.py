@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tb.models.judge.facts import Facts
 from tb.models.judge.interrupts.debts import Debts, names_of
+from tb.models.judge.interrupts.spare import Spare
 from tb.models.judge.interrupts.worlds import World, Worlds
 from tb.models.judge.snapshots import Entry, Snapshot
 from tb.pcie.tlp import Tlp
@@ -14,11 +15,12 @@ from tb.pcie.tlp import Tlp
 class Messages:
     """Tells messages from other writes by the addresses of the table, and judges them."""
 
-    def __init__(self, facts: Facts, worlds: Worlds, debts: Debts) -> None:
+    def __init__(self, facts: Facts, worlds: Worlds, debts: Debts, spare: Spare) -> None:
         self._facts = facts
         self._record = facts.record
         self._worlds = worlds
         self._debts = debts
+        self._spare = spare
         self._addresses: set[int] = set()
         self.collect_addresses()
 
@@ -34,6 +36,8 @@ class Messages:
             record.verdict(
                 "PCI-MSIX-18", "An MSI-X message is not one whole DW.", "1111", f"{tlp.first_be:04b}"
             )
+        if tlp.attributes and self._facts.profile.dma_attributes == "data":
+            record.verdict("VPCI-INT-16", "An MSI-X message has relaxed ordering or no snoop.")
         self._debts.age()
         self._debts.flush()
         data = int.from_bytes(tlp.data, "little")
@@ -46,8 +50,11 @@ class Messages:
         if not vectors:
             self._wrong_data(tlp.address, data)
             return
-        exact = self._take(vectors, lambda state, vector: state.sends(vector) and known(state, vector))
-        if not exact:
+
+        def take() -> bool:
+            return self._take(vectors, lambda state, vector: state.sends(vector) and known(state, vector))
+
+        if not take() and not self._spare.explains(vectors, take):
             self._accuse(vectors)
         self._debts.touch()
 

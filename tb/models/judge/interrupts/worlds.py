@@ -17,6 +17,8 @@ from tb.models.judge.snapshots import NO_VECTOR, Snapshot
 from tb.models.profile import Profile
 
 ISR_QUEUE = 1
+# So many causes of one source may wait to take effect; any more that wait make no further message.
+_MOST_WAITING = 16
 
 
 class World(NamedTuple):
@@ -166,7 +168,7 @@ class Worlds:
                 added.add(world)
                 continue
             counts = list(world.unfired)
-            counts[source] += 1
+            counts[source] = min(counts[source] + 1, _MOST_WAITING)
             added.add(world._replace(unfired=tuple(counts)))
             if not certain:
                 added.add(world)

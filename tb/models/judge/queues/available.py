@@ -14,12 +14,14 @@ _SLOTS = 4
 class AvailableRing:
     """The available ring as the function has seen it; `chains` takes what its slots name."""
 
-    __slots__ = ("_chains", "_decision", "_queue")
+    __slots__ = ("_ahead", "_any", "_chains", "_decision", "_queue")
 
     def __init__(self, queue: QueueState, chains: Chains, decision: Decision) -> None:
         self._queue = queue
         self._chains = chains
         self._decision = decision
+        self._any = queue.facts.profile.available_reads == "any"
+        self._ahead: set[int] = set()
 
     def read(self, address: int, count: int) -> Deliver | None:
         """Judge a read that touches the ring; None (and a refusal) when the function may not make it."""
@@ -38,7 +40,7 @@ class AvailableRing:
             queue.refuse("VPCI-Q-15", "reads one byte of used_event alone")
             return None
         slots = range(0)
-        if last > _SLOTS and first < slots_end:
+        if last > _SLOTS and first < slots_end and not self._any:
             wanted = self._slots(max(first, _SLOTS) - _SLOTS, min(last, slots_end) - _SLOTS)
             if wanted is None:
                 return None
@@ -82,6 +84,7 @@ class AvailableRing:
         event_idx = queue.event_idx
         sample = self._decision.sample_issued() if (has_event if event_idx else has_flags) else None
         publishes = queue.publishes
+        exposed_to = queue.seen
 
         def deliver(data: bytes | None) -> None:
             if queue.failed(data):
@@ -98,8 +101,27 @@ class AvailableRing:
             for turn, number in enumerate(slots):
                 head = _word(data, 2 * turn + max(0, _SLOTS - first))
                 self._chains.take(number & 0xFFFF, head)
+            if self._any and not queue.stopped:
+                self._take_exposed(first, data, exposed_to if index is None else queue.seen)
 
         return deliver
+
+    def _take_exposed(self, first: int, data: bytes, exposed_to: int) -> None:
+        """Take the chains whose slots lie in `data`, from ring byte `first` on, as far as they were exposed.
+
+        A slot read before the index that exposes it tells nothing (VRING-AV-06), one read again no more.
+        """
+        queue = self._queue
+        size, start = queue.layout.size, queue.next_slot
+        for number in range((exposed_to - start) & 0xFFFF):
+            index = (start + number) & 0xFFFF
+            place = _SLOTS + 2 * (index % size) - first
+            if 0 <= place <= len(data) - 2 and index not in self._ahead:
+                self._ahead.add(index)
+                self._chains.take(index, _word(data, place))
+        while queue.next_slot in self._ahead:
+            self._ahead.discard(queue.next_slot)
+            queue.next_slot = (queue.next_slot + 1) & 0xFFFF
 
     def _learn(self, index: int) -> None:
         """The function has read the available index."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -56,16 +56,57 @@ class ReadableStream:
                     found = offset
         return found
 
+    def locate_across(self, address: int, count: int) -> int | None:
+        """As `locate`, for bytes of neighbours in the chain that are neighbours in memory too."""
+        for first, segment in enumerate(self._segments):
+            into = address - segment.address
+            if not 0 <= into < segment.length:
+                continue
+            end = segment.address + segment.length
+            for other in self._segments[first + 1 :]:
+                if other.address != end:
+                    break
+                end += other.length
+            if address + count <= end:
+                return self._bases[first] + into
+        return None
+
+    def within(self, first: int, last: int) -> Iterator[tuple[int, int, int]]:
+        """(stream offset, first byte, end) of each part of a segment that lies from `first` up to `last`."""
+        for base, segment in zip(self._bases, self._segments, strict=True):
+            start, end = max(first, segment.address), min(last, segment.address + segment.length)
+            if start < end:
+                yield base + start - segment.address, start, end
+
     def asked(self, offset: int) -> None:
         """The function has asked for the bytes at `offset`; keeps the place for `locate`."""
         self._chunks.setdefault(offset, b"")
 
+    def was_asked(self, offset: int) -> bool:
+        """Whether a read that began at `offset` was asked for."""
+        return offset in self._chunks
+
     def store(self, offset: int, data: bytes) -> None:
-        """The function has got `data`, the bytes at stream `offset`."""
-        if not self._chunks.get(offset):
-            insort(self._starts, offset)
-        self._chunks[offset] = data
-        self.read_bytes += len(data)
+        """The function has got `data`, the bytes at stream `offset`; of bytes read twice the first count."""
+        place = bisect_right(self._starts, offset)
+        if place:
+            start = self._starts[place - 1]
+            known = start + len(self._chunks[start]) - offset
+            if known > 0:
+                offset, data = offset + known, data[known:]
+        while data:
+            after = self._starts[place] if place < len(self._starts) else offset + len(data)
+            part = data[: after - offset]
+            if part:
+                self._starts.insert(place, offset)
+                self._chunks[offset] = part
+                self.read_bytes += len(part)
+                place += 1
+            if after >= offset + len(data):
+                return
+            known = after + len(self._chunks[after])
+            offset, data = known, data[max(0, known - offset) :]
+            place += 1
 
     def gather(self, offset: int, length: int) -> bytes | None:
         """`length` bytes from stream `offset` on, None when the function has not read all of them."""

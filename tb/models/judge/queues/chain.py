@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from struct import Struct
 
 from tb.models.devices.base import (
@@ -15,6 +15,7 @@ from tb.models.devices.base import (
     Serve,
 )
 from tb.models.judge.queues.buffers import Owed, ReadableStream, owed_writes
+from tb.models.judge.queues.image import Image
 from tb.models.virtqueue import (
     DESC_WRITE,
     DESCRIPTOR_BYTES,
@@ -36,7 +37,9 @@ class JudgedChain:
     model waits for; `owed` the guest memory writes still to come once `effects` are known; `suspect` is set
     after a verdict on this chain, so that one fault is not told many times; `dead` when the queue stopped
     and nothing may be done for it any more; `lost` when one of its own reads failed; `claimed` when a media
-    request was seen for the operation it waits for.
+    request was seen for the operation it waits for; `known` looks up a descriptor of the queue's own table
+    among those read ahead, `image` is what was written into its buffers, both None unless the profile lets
+    the function do so.
     """
 
     __slots__ = (
@@ -53,7 +56,9 @@ class JudgedChain:
         "error",
         "fetch",
         "head",
+        "image",
         "index",
+        "known",
         "loop",
         "lost",
         "operation",
@@ -83,6 +88,8 @@ class JudgedChain:
         self.dead = False
         self.lost = False
         self.claimed = False
+        self.known: Callable[[int], bytes | None] | None = None
+        self.image: Image | None = None
 
     # --- the walk
 
@@ -112,17 +119,37 @@ class JudgedChain:
         """Whether the byte at `address` was read as part of the descriptor being fetched or its table."""
         return any(first <= address < last for first, last in self._asked)
 
-    def descriptors(self, address: int, data: bytes) -> None:
-        """The function has got `data` of a descriptor table. Raises `ChainError` for a malformed chain."""
+    def keep(self, address: int, data: bytes) -> None:
+        """The function has got `data` of a descriptor table: `walk_on` goes by it."""
+        while address in self._parts and data:  # read before: the first copy counts
+            old = len(self._parts[address])
+            address, data = address + old, data[old:]
         self._parts[address] = data
+
+    def walk_on(self) -> None:
+        """Go as far as the descriptors that have come lead. Raises `ChainError` for a malformed chain."""
         while self.fetch is not None:
             raw = self._raw(self.fetch.address)
             if raw is None:
                 return
             self._feed(self.fetch, raw)
 
+    def open_tables(self, *, ahead: bool) -> Iterator[tuple[int, int]]:
+        """(first byte, end) of what may be read as descriptors of it by a read that takes more.
+
+        With `ahead` that is the indirect table it is in or ended in, as often as one likes; else what
+        `wants_descriptor` takes.
+        """
+        if ahead and self._table is not None:
+            yield self._table
+        elif not ahead and self.fetch is not None:
+            place = self.fetch.address
+            yield self._table or (place, place + DESCRIPTOR_BYTES)
+
     def _raw(self, address: int) -> bytes | None:
         """The descriptor at `address`, None when not all of it has come."""
+        if self.known is not None and self._table is None:
+            return self.known(address)
         raw = self._parts.get(address, b"")
         if len(raw) == DESCRIPTOR_BYTES:
             return raw
@@ -263,7 +290,7 @@ class JudgedChain:
     @property
     def written(self) -> bool:
         """Whether all effects are known and written."""
-        return self.effects is not None and not self.owed
+        return self.effects is not None and (self.image is not None or not self.owed)
 
     @property
     def writable_length(self) -> int:
@@ -280,7 +307,7 @@ class JudgedChain:
             return f"readable bytes {first} to {last} are still to be read"
         if self.operation is not None:
             return f"it waits for {type(self.operation).__name__}"
-        if self.owed:
+        if self.owed and self.image is None:
             return f"{sum(len(owed.data) for owed in self.owed)} bytes are still to be written"
         return "its used element is missing" if self.effects else "it is malformed"
 
@@ -300,6 +327,17 @@ class JudgedChain:
         if into + count < len(owed.data):
             rest.append(Owed(owed.address + into + count, owed.data[into + count :], owed.turn))
         self.owed[place : place + 1] = rest
+
+    def holds(self, address: int, count: int) -> bool:
+        """Whether these bytes lie in its writable buffers, one or several that are neighbours in memory."""
+        writable = self.chain.writable if self.chain else ()
+        place, end = address, address + count
+        while place < end:
+            reach = [s.address + s.length for s in writable if s.address <= place < s.address + s.length]
+            if not reach:
+                return False
+            place = max(reach)
+        return True
 
     def covers(self, address: int) -> bool:
         """Whether `address` lies in one of the writable buffers."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tb.models.judge.queues.chain import JudgedChain
+from tb.models.judge.queues.image import Image
 from tb.models.judge.queues.state import QueueState
 from tb.models.virtqueue import ChainError, walk_chain
 
@@ -10,11 +13,16 @@ from tb.models.virtqueue import ChainError, walk_chain
 class Chains:
     """Takes chains and judges the used elements that name them."""
 
-    __slots__ = ("_finished_heads", "_queue")
+    __slots__ = ("_finished_heads", "_in_order", "_most", "_queue", "_until_used", "on_taken")
 
     def __init__(self, queue: QueueState) -> None:
+        profile = queue.facts.profile
         self._queue = queue
         self._finished_heads: set[int] = set()
+        self._in_order = profile.completion_order == "in_order"
+        self._most = profile.chains_in_flight or queue.layout.size
+        self._until_used = profile.answer_writes == "until_used"
+        self.on_taken: Callable[[JudgedChain], None] | None = None
 
     def take(self, index: int, head: int) -> None:
         """The function has read available slot `index`, which holds `head`."""
@@ -23,11 +31,37 @@ class Chains:
         walk = walk_chain(queue.layout, head, queue.facts.profile, indirect_negotiated=queue.indirect)
         chain = JudgedChain(index, head, walk)
         chain.dead = bool(queue.stopped)
+        if self._until_used:
+            chain.image = Image()
         queue.chains.append(chain)
+        if len(queue.chains) > self._most and not queue.spoilt:
+            self._accuse_crowd(chain)
         try:
             chain.begin()
         except ChainError as error:
             self.malformed(chain, error)
+            return
+        if self.on_taken is not None:
+            self.on_taken(chain)
+
+    def walk_on(self, chain: JudgedChain) -> None:
+        """Descriptors of `chain` may have come: walk it, and let the device model start on it at its end."""
+        queue = self._queue
+        try:
+            chain.walk_on()
+            if chain.chain is not None:
+                chain.serve(queue.facts.device, queue.number)
+        except ChainError as error:
+            self.malformed(chain, error)
+
+    def _accuse_crowd(self, chain: JudgedChain) -> None:
+        queue = self._queue
+        queue.verdict(
+            "BAD-RING-26",
+            f"{chain} is taken while {len(queue.chains) - 1} others are not used yet",
+            f"at most {self._most} in flight (`chains_in_flight` of the profile)",
+            len(queue.chains),
+        )
 
     def malformed(self, chain: JudgedChain, error: ChainError) -> None:
         """The function has learnt that `chain` breaks a rule: the queue must stop."""
@@ -42,6 +76,8 @@ class Chains:
             self._accuse_head(head)
             return
         chain = next((c for c in found if c.written), found[0])
+        if self._in_order and chain is not queue.chains[0] and not queue.spoilt:
+            self._accuse_order(chain)
         queue.chains.remove(chain)
         self._finished_heads.add(head)
         if chain.dead:
@@ -50,9 +86,20 @@ class Chains:
         elif not chain.suspect:
             self._judge(chain, length)
 
+    def _accuse_order(self, chain: JudgedChain) -> None:
+        queue = self._queue
+        older = min(queue.chains, key=lambda each: (each.index - queue.next_slot) & 0xFFFF)
+        if older is not chain:
+            what = f"{chain} is used before {older}"
+            queue.verdict("VRING-US-06", what, "in order (`completion_order` of the profile)")
+
     def _judge(self, chain: JudgedChain, length: int) -> None:
         """Hold the used element of a chain against its effects."""
         queue = self._queue
+        if chain.image is not None and chain.effects is not None:
+            self._settle(chain, chain.image)
+            if chain.suspect:
+                return
         if chain.effects is None:
             queue.verdict("VRING-US-03", f"{chain} is used before it is served ({chain.stage})")
         elif chain.owed:
@@ -63,6 +110,24 @@ class Chains:
         elif length != chain.effects.used_length:
             rule = "BAD-DEV-04" if length > chain.writable_length else "VRING-US-04"
             queue.verdict(rule, f"{chain} has a wrong used length", chain.effects.used_length, length)
+
+    def _settle(self, chain: JudgedChain, image: Image) -> None:
+        """Hold what its buffers have now against what it owes them (`answer_writes` is `until_used`)."""
+        wanted = Image()
+        for owed in chain.owed:
+            wanted.write(owed.address, owed.data)
+        missing = image.missing(wanted)
+        if missing is not None:
+            chain.suspect = True
+            self._queue.verdict("VRING-US-03", f"{chain} is used before {missing:#x} is written")
+            return
+        wrong = image.difference(wanted)
+        if wrong is not None:
+            chain.suspect = True
+            at, expected, seen = wrong
+            what = f"{chain} is used with wrong bytes from {at:#x} on"
+            self._queue.verdict(self._queue.data_rule, what, expected.hex(" "), seen.hex(" "))
+        chain.owed = []
 
     def _accuse_head(self, head: int) -> None:
         queue = self._queue

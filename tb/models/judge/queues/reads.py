@@ -7,33 +7,59 @@ from tb.models.judge.queues.available import AvailableRing
 from tb.models.judge.queues.chain import JudgedChain
 from tb.models.judge.queues.chains import Chains
 from tb.models.judge.queues.state import QueueState
+from tb.models.judge.queues.table import TableCopies
+from tb.models.judge.queues.wide_reads import WideReads
+from tb.models.judge.snapshots import NO_SNOOP
+from tb.models.profile import Profile
 from tb.models.virtqueue import DESCRIPTOR_BYTES, ChainError
-
-# Reads that a pipelined engine may have under way when it learns that the queue must stop.
-_READS_UNDER_WAY = 8
 
 
 class QueueReads:
     """Takes the reads that belong to the queue, and refuses the others with a reason."""
 
-    __slots__ = ("_available", "_chains", "_loop_reads", "_queue", "_reads_left")
+    __slots__ = (
+        "_attributes",
+        "_available",
+        "_chains",
+        "_copies",
+        "_looks",
+        "_loop_reads",
+        "_queue",
+        "_reads_left",
+        "_wide",
+    )
 
     def __init__(self, queue: QueueState, available: AvailableRing, chains: Chains) -> None:
         self._queue = queue
         self._available = available
         self._chains = chains
-        self._reads_left = _READS_UNDER_WAY
+        profile = queue.facts.profile
+        self._reads_left = profile.reads_under_way
         self._loop_reads = 0
+        self._attributes = profile.dma_attributes == "data"
+        self._looks = profile.polls or queue.facts.device.named_in(profile.driver_ok_kicks)
+        self._copies = TableCopies(queue, chains) if profile.descriptor_reads == "any" else None
+        self._wide: WideReads | None = None
+        if _takes_more(profile):
+            self._wide = WideReads(
+                queue, available, self._copies, descriptor=self._descriptor_taker, buffer=self._ask_buffer
+            )
 
     def read(self, address: int, count: int) -> Deliver | None:
         """Judge a DMA read: what takes its bytes, or None and a `refusal` when it touches what it may not."""
         queue = self._queue
         queue.refusal = None
+        if not count:
+            return self._flush(address)
         deliver = self._read_ring(address, count) or self._read_chain(address, count)
+        if deliver is None and self._wide is not None:
+            deliver = self._wide.read(address, count)
         if deliver is None:
             self._refuse_region(address)
             return None
-        if not queue.kicked:
+        if self._attributes:
+            self._check_snoop(address)
+        if not queue.kicked and not self._looks_unasked():
             queue.refuse("VPCI-Q-16", "reads a queue that was never notified")
             return None
         if queue.stopped and not self._still_under_way():
@@ -41,6 +67,31 @@ class QueueReads:
             return None
         queue.last_dma_ns = queue.facts.record.time_ns
         return deliver
+
+    def _check_snoop(self, address: int) -> None:
+        """The guest's caches must be asked when the rings are read."""
+        queue = self._queue
+        tlp = queue.facts.record.tlp
+        in_ring = queue.layout.descriptors <= address < queue.layout.end
+        if in_ring and tlp is not None and tlp.attributes & NO_SNOOP:
+            queue.verdict("VPCI-INT-16", "the rings are read with no snoop")
+
+    def _flush(self, address: int) -> Deliver | None:
+        """Judge a read of no byte: it pushes writes ahead of it, and tells nothing."""
+        queue = self._queue
+        allowed = "flush" in queue.facts.profile.other_reads
+        if allowed and self._wide is not None and self._wide.flush(address):
+            return _nothing
+        expected = "" if allowed else "no such read (`other_reads` of the profile)"
+        queue.refuse("BAD-DEV-09", f"makes a read of no byte at {address:#x}", expected)
+        return None
+
+    def _looks_unasked(self) -> bool:
+        """Whether it may look into the queue unnotified; from then on it owes as if it had been."""
+        queue = self._queue
+        if self._looks and queue.facts.snapshots.any(lambda state: state.driver_ok):
+            queue.kicked = True
+        return queue.kicked
 
     def _still_under_way(self) -> bool:
         self._reads_left -= 1
@@ -53,20 +104,36 @@ class QueueReads:
             if queue.stopped and not self._reads_left:
                 return None
             return self._available.read(address, count)
+        if self._copies is not None and layout.descriptors <= address and address + count <= layout.available:
+            return self._copies.read(address, count)
         return None
 
     def _read_chain(self, address: int, count: int) -> Deliver | None:
+        again: tuple[JudgedChain, int] | None = None
         for chain in self._queue.chains:
             if chain.fetch is not None and chain.wants_descriptor(address, count):
                 chain.ask_descriptor(address, count)
                 return self._descriptor_taker(chain, address)
             offset = chain.stream.locate(address, count)
-            if offset is not None:
-                chain.stream.asked(offset)
-                return _BufferTaker(self._queue, self._chains, chain, offset)
+            if offset is not None and not chain.stream.was_asked(offset):
+                return self._ask_buffer(chain, offset)
+            if offset is not None and again is None:
+                again = chain, offset
             if chain.loop is not None and self._runs_round(chain.loop, address, count):
                 return _nothing
+        return self._ask_buffer(*again) if again else self._read_across(address, count)
+
+    def _read_across(self, address: int, count: int) -> Deliver | None:
+        """A read of buffers that follow each other in their chain and in memory (VRING-DESC-06)."""
+        for chain in self._queue.chains:
+            offset = chain.stream.locate_across(address, count)
+            if offset is not None:
+                return self._ask_buffer(chain, offset)
         return None
+
+    def _ask_buffer(self, chain: JudgedChain, offset: int) -> Deliver:
+        chain.stream.asked(offset)
+        return _BufferTaker(self._queue, self._chains, chain, offset)
 
     def _runs_round(self, table: tuple[int, int], address: int, count: int) -> bool:
         """Whether a read belongs to a loop that the function finds by counting, and has not counted out yet.
@@ -83,18 +150,13 @@ class QueueReads:
         return base <= address and address + count <= end and self._loop_reads <= most
 
     def _descriptor_taker(self, chain: JudgedChain, address: int) -> Deliver:
-        queue = self._queue
-
         def deliver(data: bytes | None) -> None:
-            if queue.failed(data, chain):
+            if self._queue.failed(data, chain):
                 return
             assert data is not None
-            try:
-                chain.descriptors(address, data)
-                if chain.chain is not None:
-                    chain.serve(queue.facts.device, queue.number)
-            except ChainError as error:
-                self._chains.malformed(chain, error)
+            chain.keep(address, data)
+            if chain.fetch is not None:
+                self._chains.walk_on(chain)
 
         return deliver
 
@@ -145,6 +207,12 @@ class _BufferTaker:
     def part(self, data: bytes) -> None:
         """The first bytes may go to the disk although the rest does not come."""
         self._chain.stream.store(self._offset, data)
+
+
+def _takes_more(profile: Profile) -> bool:
+    """Whether any choice of the profile lets a read take more than what is needed just then."""
+    any_part = "any" in (profile.available_reads, profile.descriptor_reads)
+    return any_part or profile.read_granule > 1 or bool(profile.other_reads)
 
 
 def _nothing(data: bytes | None) -> None:

@@ -6,6 +6,7 @@ from struct import Struct
 
 from tb.models.judge.queues.chains import Chains
 from tb.models.judge.queues.decision import Decision
+from tb.models.judge.queues.held import HeldElements
 from tb.models.judge.queues.state import QueueState
 from tb.models.virtqueue import USED_ELEMENT_BYTES
 
@@ -17,7 +18,7 @@ _ELEMENT = Struct("<II")
 class UsedRing:
     """The used ring as the function has written it; `chains` judges the elements, `decision` what follows."""
 
-    __slots__ = ("_chains", "_decision", "_late", "_partial", "_queue")
+    __slots__ = ("_chains", "_decision", "_flags", "_held", "_late", "_partial", "_queue")
 
     def __init__(self, queue: QueueState, chains: Chains, decision: Decision) -> None:
         self._queue = queue
@@ -25,6 +26,10 @@ class UsedRing:
         self._decision = decision
         self._partial = b""
         self._late = 0
+        self._flags = 0
+        self._held: HeldElements | None = None
+        if queue.facts.profile.used_elements == "until_index":
+            self._held = HeldElements(queue, chains)
 
     # --- writes
 
@@ -65,9 +70,15 @@ class UsedRing:
             self._verdict("VRING-US-09", "used.flags is written", "never", f"{value:#x}")
         elif value > (0 if queue.event_idx else 1):
             self._verdict("VRING-KICK-01", "used.flags has a value it must not have", "0", f"{value:#x}")
+        if self._flags and not value:
+            queue.event_looked = False
+        self._flags = value
 
     def _write_ring(self, first: int, data: bytes) -> None:
         """Bytes of used elements, from ring byte `first` on."""
+        if self._held is not None:
+            self._held.write(first, data)
+            return
         queue = self._queue
         size = queue.layout.size
         position = (queue.published - self._late + queue.elements) % size
@@ -93,6 +104,11 @@ class UsedRing:
     def _write_index(self, value: int) -> None:
         queue = self._queue
         advance = (value - queue.published) & 0xFFFF
+        if self._held is not None:
+            if advance:
+                self._held.publish(value)
+                self._decision.published()
+            return
         if not advance:
             self._verdict(
                 "VRING-US-05", "the used index is written without an advance", f"{self._next()}", value
@@ -130,17 +146,19 @@ class UsedRing:
         if not queue.event_idx:
             self._verdict("VRING-KICK-03", "avail_event is written though EVENT_IDX is not negotiated")
             return
-        ahead = (queue.next_slot - value) & 0xFFFF
-        behind = (queue.next_slot - queue.published) & 0xFFFF
-        if queue.facts.profile.avail_event == "after_drain":
-            right = value == queue.next_slot
+        profile = queue.facts.profile
+        known = queue.seen if profile.available_reads == "any" else queue.next_slot
+        ahead = (known - value) & 0xFFFF
+        behind = (known - queue.published) & 0xFFFF
+        if profile.avail_event == "after_drain" and known == queue.next_slot:
+            right = value == known
         else:
             right = ahead <= behind
         if not right:
             self._verdict(
                 "VRING-KICK-02",
                 "avail_event is not the available index up to which the function has taken chains",
-                queue.next_slot,
+                known,
                 value,
             )
         queue.event = value
@@ -164,11 +182,16 @@ class UsedRing:
         self.check_event()
 
     def check_event(self) -> None:
-        """At rest, avail_event must ask for the next kick (VRING-KICK-05, VRING-AV-09)."""
+        """At rest the guest must have been asked for the next kick (VRING-KICK-05, VRING-AV-08, VRING-AV-09).
+
+        A function that looks by itself need not be kicked.
+        """
         queue = self._queue
-        if not queue.event_idx:
+        if queue.facts.profile.polls:
             return
-        if queue.publishes and queue.event != queue.told:
+        if not queue.event_idx:
+            self._check_flags()
+        elif queue.publishes and queue.event != queue.told:
             told = queue.told
             self._verdict(
                 "VRING-KICK-05", "avail_event lags behind what was taken: no kick follows", told, queue.event
@@ -176,6 +199,15 @@ class UsedRing:
         elif not queue.event_looked:
             self._verdict(
                 "VRING-AV-09", "the available index was not read again after avail_event was written"
+            )
+
+    def _check_flags(self) -> None:
+        """Without EVENT_IDX used.flags is what stops the guest from kicking."""
+        if self._flags:
+            self._verdict("VRING-AV-08", "used.flags asks for no kick, and the function has come to rest")
+        elif not self._queue.event_looked:
+            self._verdict(
+                "VRING-AV-09", "the available index was not read again after used.flags asked for kicks"
             )
 
 

@@ -10,25 +10,45 @@ from tb.models.judge.queues.used import UsedRing
 class QueueWrites:
     """Takes the writes that belong to the queue, and refuses the others with a reason."""
 
-    __slots__ = ("_queue", "_used")
+    __slots__ = ("_attributes", "_in_order", "_queue", "_until_used", "_used")
 
     def __init__(self, queue: QueueState, used: UsedRing) -> None:
+        profile = queue.facts.profile
         self._queue = queue
         self._used = used
+        self._in_order = profile.answer_writes == "in_order"
+        self._until_used = profile.answer_writes == "until_used"
+        self._attributes = profile.dma_attributes == "data"
 
     def write(self, address: int, data: bytes) -> bool:
         """Judge a run of written bytes; False and a `refusal` when they go where they may not."""
         queue = self._queue
         queue.refusal = None
-        for chain in queue.chains:
-            if chain.owed and self._write_owed(chain, address, data):
+        if self._until_used:
+            if self._write_image(address, data):
                 return True
+        else:
+            for chain in queue.chains:
+                if chain.owed and self._write_owed(chain, address, data):
+                    return True
         layout = queue.layout
         if layout.used <= address < layout.end:
-            queue.last_dma_ns = queue.facts.record.time_ns
+            record = queue.facts.record
+            queue.last_dma_ns = record.time_ns
+            if self._attributes and record.tlp is not None and record.tlp.attributes:
+                queue.verdict("VPCI-INT-16", "the used ring is written with relaxed ordering or no snoop")
             return self._used.write(address, data)
         self._refuse_write(address)
         return False
+
+    def _write_image(self, address: int, data: bytes) -> bool:
+        """Keep what is written to the writable buffers of a chain until it is used; False when it is none."""
+        held = False
+        for chain in self._queue.chains:
+            if chain.image is not None and chain.holds(address, len(data)):
+                chain.image.write(address, data)
+                held = True
+        return held
 
     def _write_owed(self, chain: JudgedChain, address: int, data: bytes) -> bool:
         """Take bytes that `chain` owes to guest memory, comparing them; False when none of them are."""
@@ -58,7 +78,7 @@ class QueueWrites:
         expected = owed.data[into : into + len(data)] if into or len(data) < len(owed.data) else owed.data
         count = len(expected)
         seen = data if len(data) == count else data[:count]
-        if owed.turn > chain.owed[0].turn:
+        if self._in_order and owed.turn > chain.owed[0].turn:
             queue.verdict("VRING-US-03", f"{chain} gets a later part of its answer before the earlier one")
         if seen != expected and not chain.suspect:
             chain.suspect = True
