@@ -68,6 +68,7 @@ class Watcher:
         self._listening = True
         self._link.receive(Channel.TX_REQ, self._sent)
         self._link.receive(Channel.RX_CPL, self._answered)
+        self._link.receive(Channel.RX_REQ, self._asked)
         self._link.receive_media(self._media)
 
     def _sent(self, seen: Observation) -> None:
@@ -84,6 +85,10 @@ class Watcher:
         read = self._reads.get(seen.tlp.tag)
         if read is not None:
             self._show(Passed(PassedKind.ANSWER, read.address, read.length))
+
+    def _asked(self, seen: Observation) -> None:
+        if self._watches and seen.tlp is not None and seen.tlp.type is TlpType.MEMORY_WRITE:
+            self._show(Passed(PassedKind.HOST_WRITE, seen.tlp.address))
 
     def _media(self, seen: MediaSeen) -> None:
         if not self._watches:

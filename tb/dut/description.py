@@ -102,7 +102,6 @@ class Description:
             raise DutError(f"{self.path}: [profile]: {error}") from None
         return Facts(data_width=int(resolve(self.boundary.data_width, parameters)), profile=profile, **device)
 
-
     def has(self, given: Mapping[str, Any]) -> set[str]:
         """Which of `NEEDS` the function has with these parameters."""
         facts = self.facts(given)

@@ -17,6 +17,7 @@ class PassedKind(Enum):
     MESSAGE = "an MSI-X message"
     ASSERT = "Assert_INTA"
     DEASSERT = "Deassert_INTA"
+    HOST_WRITE = "a posted write of the host"
     MEDIA_READ = "a read request to the disk"
     MEDIA_WRITE = "a write request to the disk"
     MEDIA_FLUSH = "a flush request to the disk"

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from tb.guest.errors import GuestError
 from tb.guest.registers import Register
 from tb.pcie.moment import PassedKind, Port
-from tb.sequences.outside import Outside, errors_cleared, reset
+from tb.sequences.acts import errors_cleared, reset
+from tb.sequences.outside import Outside
 from tb.sequences.scene import Pace, Scene, Space
 from tb.sequences.shot import SECTORS, Range, Shot
 from tb.sequences.stages import Stage
@@ -30,6 +31,8 @@ FEW = (1,)
 """Sectors of a request whose reads may fail: no more reads than can be under way at once."""
 HOLD_CHANCE = 0.3
 """How often a stream is held from the stage on, so that what follows waits at the pins."""
+TOLD = (PassedKind.MESSAGE, PassedKind.ASSERT, PassedKind.DEASSERT)
+QUEUE_CHANCE = 0.5
 HELD = (Port.TX_REQ,) * 5 + (Port.TX_CPL, Port.BLK_REQ, Port.BLK_WDATA, Port.BLK_RDATA, Port.BLK_RSP)
 
 Pair = tuple[Stage, Outside]
@@ -69,7 +72,7 @@ async def fire(place: Range, stage: Stage, event: Outside, settle_ns: int) -> No
     if event.fault is not None and stage.places is not None:
         for spot in stage.places(shot.target)[:1]:
             await scene.host.fail_read(spot, event.fault)
-    reached = await _reach(shot, stage)
+    reached = await _reach(shot, stage, crowded=not event.slow)
     await scene.bus.delay(CLOCK_NS * _clocks(scene))
     if reached:
         scene.host.count(f"during {stage.name}", event.name)
@@ -77,20 +80,34 @@ async def fire(place: Range, stage: Stage, event: Outside, settle_ns: int) -> No
     await _see_through(shot, event, settle_ns)
 
 
-async def _reach(shot: Shot, stage: Stage) -> bool:
-    """Start the work and wait until the stage has just passed."""
+async def _reach(shot: Shot, stage: Stage, *, crowded: bool) -> bool:
+    """Start the work and wait until the stage has just passed, sometimes with other messages in line."""
     scene = shot.scene
     if stage.kind is None:
         return True
+    queue_up = crowded and stage.kind in TOLD and scene.rng.random() < QUEUE_CHANCE
     watch = scene.host.watch(stage.matcher(shot.target), scene.rng.choice((1, 1, 1, 2)))
     await shot.kick()
+    if queue_up:
+        await _queue_up(shot)
     if stage.kind is PassedKind.DEASSERT:
         await _ask_for_deassert(shot)
     reached = await watch.reached(REACH_NS)
-    if reached and scene.rng.random() < HOLD_CHANCE:
-        scene.host.hold(scene.rng.choice(HELD), scene.rng.randint(4, 120))
+    if reached and (queue_up or scene.rng.random() < HOLD_CHANCE):
+        scene.host.hold(Port.TX_REQ if queue_up else scene.rng.choice(HELD), scene.rng.randint(4, 120))
     scene.host.drop(watch)
     return reached
+
+
+async def _queue_up(shot: Shot) -> None:
+    """Changes of the disk's size wait to be told while no request leaves, so that messages stand in line."""
+    scene = shot.scene
+    scene.host.hold(Port.TX_REQ, scene.rng.randint(10, 60))
+    sectors = await shot.capacity()
+    for change in range(scene.rng.randint(1, 3)):
+        await scene.host.set_capacity(sectors + 1 + change)
+        await scene.bus.delay(CLOCK_NS * scene.rng.randint(1, 8))
+    await scene.host.set_capacity(sectors)
 
 
 async def _ask_for_deassert(shot: Shot) -> None:
@@ -111,8 +128,6 @@ async def _see_through(shot: Shot, event: Outside, settle_ns: int) -> None:
     """What is still owed must come; after an end, nothing may stray."""
     scene = shot.scene
     if not event.ends:
-        if not shot.kicked:
-            await shot.kick()
         await shot.finish()
     else:
         await scene.bus.delay(settle_ns if event.fault is not None else scene.rng.randrange(SETTLE_NS))

@@ -1,403 +1,86 @@
-"""What may come to the function from outside at any moment: the guest, the host, the disk, the platform.
-
-Each event is one verb on a shot. After it the shot can be finished, or its work is owed no more.
-"""
+"""The events of the walk over moments: what comes from outside, and what it leaves of the work under way."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from tb.guest.enumeration import CapabilityId, Command, Header, change_command
-from tb.guest.msix import MASKED, VECTOR_CONTROL, MessageControl, target_of
-from tb.guest.registers import NO_VECTOR, Register
-from tb.guest.ring import NO_INTERRUPT, crossed
 from tb.pcie.moment import Port
-from tb.pcie.tlp import Tlp, memory_read, memory_write
-from tb.sequences.scene import ALL_BYTES, ReadFault, Space
-from tb.sequences.shot import DRIVER_OK, Shot
+from tb.sequences import acts
+from tb.sequences.scene import ReadFault
+from tb.sequences.shot import Shot
 
 Act = Callable[[Shot], Awaitable[None]]
-STATUS_DW = Register.DEVICE_STATUS & ~3
-NOTIFY, STATUS, ISR = 0b0011, 0b0100, 0b1000
-"""Byte enables of the registers in that DW."""
-PCIE_CONTROL = 8
-PAUSES = (0, 10, 50, 200, 800, 3000)
-SHORT_HOLD, LONG_HOLD = 8, 2000
-"""Clocks: less than a packet takes, longer than anything the function does by itself."""
 
 
 @dataclass(slots=True, frozen=True)
 class Outside:
-    """One event. `ends`: what the rings hold is owed no more. `fault`: how a read of the stage goes wrong."""
+    """One event.
+
+    `ends`: what the rings hold is owed no more. `fault`: how a read of the stage goes wrong. `slow`: it lasts
+    longer than anything the function does by itself.
+    """
 
     name: str
     act: Act
     ends: bool = False
     fault: ReadFault | None = None
-
-
-# --- the guest and its rings
-
-
-async def kick_again(shot: Shot) -> None:
-    """A notification of the queue under way."""
-    await shot.scene.bus.io_write(Register.QUEUE_NOTIFY, 2, shot.target.queue)
-
-
-async def kick_another(shot: Shot) -> None:
-    """A notification of the next queue; with one queue, of one that is not there."""
-    await shot.scene.bus.io_write(Register.QUEUE_NOTIFY, 2, shot.target.queue + 1)
-
-
-async def kick_often(shot: Shot) -> None:
-    """Notifications of all queues, back to back."""
-    await _at_once(shot, [_write(shot, STATUS_DW, NOTIFY, load.queue) for load in shot.loads * 3])
-
-
-async def add_chains(shot: Shot) -> None:
-    """More chains in each ring, notified only where the function has asked for it (VRING-KICK-03)."""
-    for load in shot.loads:
-        before = len(load.chains)
-        for _ in range(shot.scene.rng.randint(1, 2)):
-            shot.offer(load)
-        await shot.scene.bus.delay(0)
-        if not shot.event_idx or crossed(load.ring.available_event(), len(load.chains), before) or not before:
-            await shot.scene.bus.io_write(Register.QUEUE_NOTIFY, 2, load.queue)
-
-
-async def change_wishes(shot: Shot) -> None:
-    """The guest wants interrupts where it wanted none, or the other way round."""
-    rng = shot.scene.rng
-    for load in shot.loads:
-        load.ring.flags(NO_INTERRUPT * rng.randrange(2))
-        if shot.event_idx:
-            load.ring.used_event(rng.choice((0, 1, 2, 3, 0xFFFF)))
-
-
-async def rewrite_registers(shot: Shot) -> None:
-    """Status without DRIVER_OK and with FAILED, other features, another PFN: what is under way goes on."""
-    bus = shot.scene.bus
-    await bus.io_write(Register.DEVICE_STATUS, 1, 0x83)
-    await bus.io_write(Register.DRIVER_FEATURES, 4, 0)
-    await bus.io_write(Register.QUEUE_SELECT, 2, shot.target.queue)
-    await bus.io_write(Register.QUEUE_PFN, 4, 0x77)
-    await bus.io_write(Register.DEVICE_STATUS, 1, DRIVER_OK)
-
-
-# --- reset
-
-
-async def reset(shot: Shot) -> None:
-    """Status 0, read back."""
-    await shot.scene.bus.io_write(Register.DEVICE_STATUS, 1, 0)
-    await shot.scene.bus.io_read(Register.DEVICE_STATUS, 1)
-
-
-async def reset_by_address(shot: Shot) -> None:
-    """PFN 0 of any queue."""
-    await shot.scene.bus.io_write(Register.QUEUE_SELECT, 2, shot.scene.rng.randrange(shot.place.queues))
-    await shot.scene.bus.io_write(Register.QUEUE_PFN, 4, 0)
-
-
-async def reset_among_accesses(shot: Shot) -> None:
-    """A notification, status 0, an ISR read, status 0 and a notification again, none of them waited for."""
-    queue = shot.target.queue
-    await _at_once(
-        shot,
-        [
-            _write(shot, STATUS_DW, NOTIFY, queue),
-            _write(shot, STATUS_DW, STATUS, 0),
-            shot.scene.request(Space.IO, STATUS_DW, ISR, None),
-            _write(shot, STATUS_DW, STATUS, 0),
-            _write(shot, STATUS_DW, NOTIFY, queue),
-        ],
-    )
-
-
-async def reset_and_start(shot: Shot) -> None:
-    """Status 0 and at once fresh rings with work in them, nothing read back (BAD-REG-19)."""
-    shot.loads.clear()
-    await shot.start()
-    for load in shot.loads:
-        shot.offer(load)
-    await shot.kick()
-
-
-async def power_cycle(shot: Shot) -> None:
-    """A conventional reset."""
-    await shot.scene.host.cold_reset()
-    shot.scene.found = None
-    await shot.place.restore()
-
-
-# --- bus master and decoding
-
-
-async def bus_master_off(shot: Shot) -> None:
-    """Bus master off, on again after a while."""
-    await change_command(shot.scene.bus, disable=Command.BUS_MASTER)
-    await _pause(shot)
-    await change_command(shot.scene.bus, enable=Command.BUS_MASTER)
-
-
-async def bus_master_flicks(shot: Shot) -> None:
-    """Bus master off and on, and off and on, back to back."""
-    command = await shot.scene.bus.config_read(Header.COMMAND, 2)
-    off = _config(shot, Header.COMMAND, 0b0011, command & ~Command.BUS_MASTER)
-    on = _config(shot, Header.COMMAND, 0b0011, command)
-    await _at_once(shot, [off, on, off, on])
-
-
-async def reset_without_bus_master(shot: Shot) -> None:
-    """Bus master off, status 0, bus master on: silence."""
-    await change_command(shot.scene.bus, disable=Command.BUS_MASTER)
-    await reset(shot)
-    await change_command(shot.scene.bus, enable=Command.BUS_MASTER)
-
-
-async def decoding_off(shot: Shot) -> None:
-    """Neither I/O nor memory is decoded for a while; what is sent meanwhile is refused."""
-    bus = shot.scene.bus
-    await change_command(bus, disable=Command.IO | Command.MEMORY)
-    await bus.io_write(Register.DEVICE_STATUS, 1, 0)
-    await shot.scene.write_dw(Space.MEMORY, 0, 0xFFFF_FFFF)
-    await _pause(shot)
-    await change_command(bus, enable=Command.IO | Command.MEMORY)
-
-
-async def bars_move(shot: Shot) -> None:
-    """Both BARs go elsewhere and back; what was theirs is nobody's meanwhile."""
-    bus = shot.scene.bus
-    memory = shot.scene.function.memory_bar
-    for index, there in ((0, 0xD000), (memory, 0xE800_0000)):
-        bar = Header.BAR0 + 4 * index
-        here = shot.scene.function.bases[index]
-        await bus.config_write(bar, 4, there)
-        await shot.scene.send(_write(shot, STATUS_DW, STATUS, 0) if bar == Header.BAR0 else _foreign(shot))
-        await bus.io_read(Register.DEVICE_STATUS, 1)
-        await shot.scene.read_dw(Space.MEMORY, 0)
-        await bus.config_write(bar, 4, here)
-
-
-# --- interrupts
-
-
-async def read_isr(shot: Shot) -> None:
-    """The ISR read once, or several times back to back."""
-    reads = [
-        shot.scene.request(Space.IO, STATUS_DW, ISR, None) for _ in range(shot.scene.rng.choice((1, 1, 2, 5)))
-    ]
-    await _at_once(shot, reads)
-
-
-async def line_disabled(shot: Shot) -> None:
-    """Interrupt Disable on, and off after a while."""
-    await change_command(shot.scene.bus, enable=Command.INTX_DISABLE)
-    await _pause(shot)
-    await change_command(shot.scene.bus, disable=Command.INTX_DISABLE)
-
-
-async def messages_switched(shot: Shot) -> None:
-    """MSI-X off while it is on, or on while it is off, and back after a while."""
-    on, off = MessageControl.ENABLE, MessageControl.NONE
-    await shot.place.table.set_control(off if shot.msix else on)
-    await _pause(shot)
-    await shot.place.table.set_control(on if shot.msix else off)
-
-
-async def messages_flick(shot: Shot) -> None:
-    """MSI-X and the Function Mask change with every packet."""
-    offset = shot.place.table.offset
-    words = [shot.scene.rng.choice((0x0000, 0x8000, 0xC000)) for _ in range(4)]
-    words.append(int(MessageControl.ENABLE) if shot.msix else 0)
-    await _at_once(shot, [_config(shot, offset, 0b1100, word << 16) for word in words])
-
-
-async def function_masked(shot: Shot) -> None:
-    """The Function Mask set, and cleared after a while."""
-    kept = MessageControl.ENABLE if shot.msix else MessageControl.NONE
-    await shot.place.table.set_control(kept | MessageControl.FUNCTION_MASK)
-    await _pause(shot)
-    await shot.place.table.set_control(kept)
-
-
-async def vector_masked(shot: Shot) -> None:
-    """The queue's vector masked, its entry given other data, and unmasked."""
-    table, vector = shot.place.table, _vector(shot)
-    await table.mask(vector)
-    await _pause(shot)
-    if shot.scene.rng.random() < 0.5:
-        await table.program(vector, target_of(vector))
-    await table.unmask(vector)
-
-
-async def vector_flicks(shot: Shot) -> None:
-    """The vector's mask bit changes with every packet; posted writes, nothing waits for anything."""
-    at = shot.place.table.entry_offset(_vector(shot)) + VECTOR_CONTROL
-    bits = [MASKED, 0] * shot.scene.rng.randint(1, 4)
-    await _at_once(shot, [shot.scene.request(Space.MEMORY, at, ALL_BYTES, bit) for bit in bits])
-
-
-async def vector_moves(shot: Shot) -> None:
-    """The queue's events go to no vector for a while (VPCI-INT-18)."""
-    bus = shot.scene.bus
-    await bus.io_write(Register.QUEUE_SELECT, 2, shot.target.queue)
-    if not shot.msix:
-        return
-    await bus.io_write(Register.QUEUE_VECTOR, 2, NO_VECTOR)
-    await _pause(shot)
-    await bus.io_write(Register.QUEUE_VECTOR, 2, _vector(shot))
-
-
-# --- the disk, the sizes, the link
-
-
-async def disk_resized(shot: Shot) -> None:
-    """The capacity changes, and changes back a little later or at once."""
-    config = await shot.scene.bus.io_read(Register.CONFIG_VECTOR + (4 if shot.msix else 0), 4)
-    await shot.scene.host.set_capacity(config + 1 + shot.scene.rng.randrange(8))
-    await _pause(shot)
-    await shot.scene.host.set_capacity(config)
-
-
-async def sizes_change(shot: Shot) -> None:
-    """Another Max_Read_Request_Size; what was cut before may still come."""
-    bus, offset = shot.scene.bus, shot.scene.function.capabilities[CapabilityId.PCI_EXPRESS] + PCIE_CONTROL
-    control = await bus.config_read(offset, 2)
-    await bus.config_write(offset, 2, control & ~0x7000 | shot.scene.rng.randrange(6) << 12)
-
-
-async def errors_cleared(shot: Shot) -> None:
-    """Ones to every error bit, and both status registers read."""
-    bus, offset = shot.scene.bus, shot.scene.function.capabilities[CapabilityId.PCI_EXPRESS] + PCIE_CONTROL
-    await bus.config_write(Header.STATUS, 2, 0xFFFF)
-    await bus.config_write(offset + 2, 2, 0xF)
-    await bus.config_read(Header.COMMAND, 4)
-    await bus.config_read(offset, 4)
-
-
-async def host_crowds(shot: Shot) -> None:
-    """Requests of all kinds back to back: long reads of BAR1, posted writes between, refused ones."""
-    scene = shot.scene
-    base = scene.base_of(Space.MEMORY)
-    wild = _foreign(shot)
-    poisoned = memory_write(base, bytes(64))
-    poisoned.poisoned = True
-    unused = base + 16 * shot.place.table.size
-    packets = [
-        memory_read(base, 512),
-        scene.request(Space.CONFIG, 0, ALL_BYTES, None),
-        memory_write(unused, bytes(100)),
-        wild,
-        scene.request(Space.IO, 0, ALL_BYTES, None),
-        poisoned,
-        memory_read(base + 0x800, 8),
-        scene.request(Space.CONFIG, Header.CACHE_LINE_SIZE, 1, 0x55),
-    ]
-    scene.rng.shuffle(packets)
-    await _at_once(shot, packets)
-
-
-def held(port: Port, clocks: int) -> Act:
-    """A stream stands still for up to so many clocks, and one notification comes meanwhile."""
-
-    async def act(shot: Shot) -> None:
-        shot.scene.host.hold(port, shot.scene.rng.randint(1 + clocks // 2, clocks))
-        await kick_again(shot)
-
-    return act
-
-
-async def nothing(shot: Shot) -> None:
-    """Only what goes wrong by itself; half of the time a notification or a reset meets it."""
-    if shot.scene.rng.random() < 0.3:
-        await shot.scene.rng.choice((kick_again, kick_another, read_isr, errors_cleared, host_crowds))(shot)
-    elif shot.scene.rng.random() < 0.2:
-        await reset(shot)
-
-
-async def media_fails(shot: Shot) -> None:
-    """The next request to the disk fails."""
-    await shot.scene.host.fail_media()
-
-
-# --- tools
-
-
-def _write(shot: Shot, offset: int, enables: int, value: int) -> Tlp:
-    """A register write of the byte lanes in `enables`, the value in the lowest of them."""
-    lane = (enables & -enables).bit_length() - 1
-    return shot.scene.request(Space.IO, offset, enables, value << 8 * lane)
-
-
-def _config(shot: Shot, offset: int, enables: int, value: int) -> Tlp:
-    return shot.scene.request(Space.CONFIG, offset, enables, value)
-
-
-def _foreign(shot: Shot) -> Tlp:
-    """A write to nobody."""
-    return memory_write(shot.scene.base_of(Space.MEMORY) ^ 0x4000_0000, shot.scene.rng.randbytes(40))
-
-
-async def _at_once(shot: Shot, packets: list[Tlp]) -> None:
-    await shot.scene.send_all(packets)
-
-
-async def _pause(shot: Shot) -> None:
-    await shot.scene.bus.delay(shot.scene.rng.choice(PAUSES))
-
-
-def _vector(shot: Shot) -> int:
-    """The vector of the queue the shot is aimed at."""
-    return (shot.target.queue + 1) % shot.place.table.size
+    slow: bool = False
 
 
 def quick_faults() -> list[Outside]:
     """Answers that go wrong at once."""
-    kinds = (ReadFault.UNSUPPORTED_REQUEST, ReadFault.ABORT, ReadFault.RETRY, ReadFault.POISONED)
-    return [Outside(f"answered by {one.value}", nothing, True, one) for one in kinds] + [
-        Outside(one.value, kick_again, False, one) for one in (ReadFault.WRONG_TAG, ReadFault.LATE)
+    waited = (ReadFault.NO_ANSWER, ReadFault.SHORT, ReadFault.TOO_LATE)
+    return [
+        Outside(
+            f"answered by {one.value}",
+            acts.kick_again if one.harmless else acts.nothing,
+            not one.harmless,
+            one,
+        )
+        for one in ReadFault
+        if one not in waited
     ]
 
 
 def silent_faults() -> list[Outside]:
     """Answers that never come in time. For builds with a short completion timeout."""
     kinds = (ReadFault.NO_ANSWER, ReadFault.SHORT, ReadFault.TOO_LATE)
-    return [Outside(one.value, nothing, True, one) for one in kinds]
+    return [Outside(one.value, acts.nothing, True, one) for one in kinds]
 
 
 EVENTS: tuple[Outside, ...] = (
-    Outside("kick", kick_again),
-    Outside("kick of another queue", kick_another),
-    Outside("kicks back to back", kick_often),
-    Outside("more chains", add_chains),
-    Outside("other wishes about interrupts", change_wishes),
-    Outside("registers rewritten", rewrite_registers),
-    Outside("reset", reset, True),
-    Outside("reset by PFN", reset_by_address, True),
-    Outside("reset among accesses", reset_among_accesses, True),
-    Outside("reset and start", reset_and_start),
-    Outside("power cycle", power_cycle, True),
-    Outside("bus master off", bus_master_off),
-    Outside("bus master flicks", bus_master_flicks),
-    Outside("reset without bus master", reset_without_bus_master, True),
-    Outside("decoding off", decoding_off),
-    Outside("BARs move", bars_move),
-    Outside("ISR read", read_isr),
-    Outside("Interrupt Disable", line_disabled),
-    Outside("MSI-X switched", messages_switched),
-    Outside("MSI-X flicks", messages_flick),
-    Outside("Function Mask", function_masked),
-    Outside("vector masked", vector_masked),
-    Outside("vector mask flicks", vector_flicks),
-    Outside("vector moves", vector_moves),
-    Outside("disk resized", disk_resized),
-    Outside("disk fails", media_fails),
-    Outside("read size changes", sizes_change),
-    Outside("errors cleared", errors_cleared),
-    Outside("host crowds", host_crowds),
-    *(Outside(f"{port.value} held for long", held(port, LONG_HOLD)) for port in Port),
-    *(Outside(f"{port.value} held shortly", held(port, SHORT_HOLD)) for port in Port),
+    Outside("kick", acts.kick_again),
+    Outside("kick of another queue", acts.kick_another),
+    Outside("kicks back to back", acts.kick_often),
+    Outside("more chains", acts.add_chains),
+    Outside("other wishes about interrupts", acts.change_wishes),
+    Outside("registers rewritten", acts.rewrite_registers),
+    Outside("the index jumps", acts.index_jumps, True),
+    Outside("reset", acts.reset, True),
+    Outside("reset by PFN", acts.reset_by_address, True),
+    Outside("reset among accesses", acts.reset_among_accesses, True),
+    Outside("reset and start", acts.reset_and_start),
+    Outside("power cycle", acts.power_cycle, True),
+    Outside("bus master off", acts.bus_master_off),
+    Outside("bus master flicks", acts.bus_master_flicks),
+    Outside("reset without bus master", acts.reset_without_bus_master, True),
+    Outside("decoding off", acts.decoding_off),
+    Outside("BARs move", acts.bars_move),
+    Outside("ISR read", acts.read_isr),
+    Outside("Interrupt Disable", acts.line_disabled),
+    Outside("MSI-X switched", acts.messages_switched),
+    Outside("MSI-X flicks", acts.messages_flick),
+    Outside("Function Mask", acts.function_masked),
+    Outside("vector masked", acts.vector_masked),
+    Outside("vector mask flicks", acts.vector_flicks),
+    Outside("vector moves", acts.vector_moves),
+    Outside("disk resized", acts.disk_resized),
+    Outside("disk fails", acts.media_fails),
+    Outside("read size changes", acts.sizes_change),
+    Outside("errors cleared", acts.errors_cleared),
+    Outside("host crowds", acts.host_crowds),
+    *(Outside(f"{port.value} held for long", acts.held(port, acts.LONG_HOLD), slow=True) for port in Port),
+    *(Outside(f"{port.value} held shortly", acts.held(port, acts.SHORT_HOLD)) for port in Port),
     *quick_faults(),
 )

@@ -45,11 +45,15 @@ class ReadFault(Enum):
     LATE = "a late but good answer"
     TOO_LATE = "a good answer after the function may have given up"
     WRONG_TAG = "a completion under a tag nobody uses, then the right one"
+    FOREIGN = "a completion for another requester, then the right one"
+    TWICE = "the right completions, the last of them twice"
+    WRONG_COUNT = "a byte count that is not what is left"
+    WRONG_PLACE = "a lower address that is not where the read stands"
 
     @property
     def harmless(self) -> bool:
         """True when the function still gets its data."""
-        return self in (ReadFault.LATE, ReadFault.WRONG_TAG)
+        return self in (ReadFault.LATE, ReadFault.WRONG_TAG, ReadFault.FOREIGN, ReadFault.TWICE)
 
 
 class Pace(Enum):
@@ -96,6 +100,10 @@ class HostControls(Protocol):
 
     def hold(self, port: Port, clocks: int) -> None:
         """From now on, and for so many clocks, nothing passes on that stream."""
+        ...
+
+    def release(self, port: Port) -> None:
+        """That stream goes on."""
         ...
 
     def count(self, group: str, name: str) -> None:

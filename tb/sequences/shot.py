@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from tb.guest.block_request import SECTOR, BlockType
 from tb.guest.enumeration import Command, change_command
 from tb.guest.memory import Arena
 from tb.guest.msix import MessageControl, MsixTable, target_of
-from tb.guest.registers import Register, RingFeature, Status
+from tb.guest.registers import CONFIG_BASE, CONFIG_BASE_MSIX, Register, RingFeature, Status
 from tb.guest.ring import RingAddresses
 from tb.pcie.tlp import Tlp
 from tb.sequences.expect import drop_interrupts, table_of
@@ -48,9 +48,13 @@ FEATURES = (RingFeature.EVENT_IDX, RingFeature.INDIRECT_DESC, RingFeature.NOTIFY
 
 @dataclass(slots=True, frozen=True)
 class Wish:
-    """What the work of a shot must be like; None leaves it to chance."""
+    """What the work of a shot must be like; None leaves it to chance.
+
+    `kind` belongs to the target queue, and to all of them when they shall be `alike`.
+    """
 
     kind: BlockType | None = None
+    alike: bool = False
     indirect: bool | None = None
     event_idx: bool | None = None
     msix: bool | None = None
@@ -216,7 +220,7 @@ class Shot:
     def offer(self, load: Load) -> None:
         """Put one more chain into a ring and show it."""
         position = len(load.chains)
-        wished = self.wish.kind if load is self.target else None
+        wished = self.wish.kind if load is self.target or self.wish.alike else None
         chain, entries = self._chain(wished)
         head = position % load.ring.size
         if load.ring.size >= DIRECT_RING:
@@ -252,21 +256,37 @@ class Shot:
         length = {BlockType.FLUSH: 0, BlockType.GET_ID: 20}.get(kind, SECTOR * rng.choice(self.sectors))
         header, status = self._piece(16), self._piece(1)
         data = [self._piece(size) for size in _cuts(length, rng.randint(1, 4), rng)]
+        if data and rng.random() < 0.4:
+            header, status = self._joined(kind, header, data, status)
         buffers = Buffers(memory, header.start, 0, length, status.start)
         buffers.fill_header(kind, rng.randrange(64))
         writable = 0 if kind == BlockType.OUT else WRITE
         for piece in data if not writable else ():
             memory.write(piece.start, rng.randbytes(len(piece)))
-        entries: list[Entry] = [(header.start, 16, NEXT, 1)]
-        entries += [(piece.start, len(piece), NEXT | writable, at) for at, piece in enumerate(data, 2)]
-        entries.append((status.start, 1, WRITE, 0))
-        return Chain(kind, header, data, status, range(0)), entries
+        pieces = [(header, 0), *((piece, writable) for piece in data), (status, WRITE)]
+        return Chain(kind, header, data, status, range(0)), _entries(pieces)
+
+    def _joined(
+        self, kind: BlockType, header: range, data: list[range], status: range
+    ) -> tuple[range, range]:
+        """Header and data of a write, or data and status of a read, side by side: one buffer (ANY_LAYOUT)."""
+        if kind == BlockType.OUT:
+            whole = self._piece(16 + len(data[0]))
+            data[0] = whole[16:]
+            return whole[:16], status
+        whole = self._piece(len(data[-1]) + 1)
+        data[-1] = whole[:-1]
+        return header, whole[-1:]
 
     def _piece(self, length: int) -> range:
         """A buffer at any alignment, sometimes up to the end of a page."""
         rng = self.scene.rng
         at = self._arena.allocate(length + 4, rng.choice((4, 4, 64, 4096))) + rng.randrange(4)
         return range(at, at + length)
+
+    async def capacity(self) -> int:
+        """The disk's size as the guest reads it, low half; the disks of these shots have no more."""
+        return await self.scene.bus.io_read(CONFIG_BASE_MSIX if self.msix else CONFIG_BASE, 4)
 
     async def kick(self) -> None:
         """Notify every queue that has work, the target first or last, without waiting for an answer."""
@@ -278,18 +298,44 @@ class Shot:
             self.kicks.append(await self.scene.begin(notify))
         self.kicked = True
 
-    async def finish(self) -> None:
-        """Everything that was offered must be used. DeviceTimeoutError if it never is."""
-        for load in self.loads:
+    async def finish(self, loads: Sequence[Load] | None = None) -> None:
+        """All that was offered, or what `loads` hold of it, must be used. DeviceTimeoutError if not."""
+        if not self.kicked:
+            await self.kick()
+        for load in self.loads if loads is None else loads:
             if load.chains:
                 await until_used(self.scene, load.ring, len(load.chains))
 
+    def used(self) -> bool:
+        """Whether the target queue has got back everything."""
+        return self.target.ring.used_index() == len(self.target.chains)
+
+    async def answered(self) -> None:
+        """Wait for the completions of what was sent without waiting."""
+        for answer in self.kicks:
+            await answer()
+        self.kicks.clear()
+
     async def close(self) -> None:
         """Wait for what is on its way, take what interrupted, and leave no cause standing."""
-        for answered in self.kicks:
-            await answered()
+        await self.answered()
         await self.scene.bus.io_read(Register.ISR_STATUS, 1)
         await drop_interrupts(self.scene)
+
+
+def _entries(pieces: list[tuple[range, int]]) -> list[Entry]:
+    """Descriptors of the pieces with `next` counted from 0; neighbours in memory and direction are one."""
+    joined: list[tuple[range, int]] = []
+    for piece, flags in pieces:
+        if joined and joined[-1][0].stop == piece.start and joined[-1][1] == flags:
+            joined[-1] = (range(joined[-1][0].start, piece.stop), flags)
+        else:
+            joined.append((piece, flags))
+    last = len(joined) - 1
+    return [
+        (piece.start, len(piece), flags | (NEXT if at < last else 0), at + 1 if at < last else 0)
+        for at, (piece, flags) in enumerate(joined)
+    ]
 
 
 def _cuts(length: int, pieces: int, rng: random.Random) -> list[int]:

@@ -92,6 +92,12 @@ class EnvironmentControls:
         self._env.link.memory.set_throttle(stream, ALWAYS, 1, 1)
         cocotb.start_soon(self._release(stream, clocks, self._holds[stream]))
 
+    def release(self, port: Port) -> None:
+        """That stream goes on."""
+        stream = Stream[port.name]
+        self._holds[stream] = self._holds.get(stream, 0) + 1
+        self._env.set_stall(stream)
+
     async def _release(self, stream: Stream, clocks: int, number: int) -> None:
         """After so many clocks the stream goes on, unless it was held anew meanwhile."""
         await Timer(clocks * CLOCK_NS, "ns")

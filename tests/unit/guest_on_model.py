@@ -58,6 +58,9 @@ class ModelControls:
     def hold(self, port: Port, clocks: int) -> None:
         """The model has no streams."""
 
+    def release(self, port: Port) -> None:
+        """The model has no streams."""
+
     def count(self, group: str, name: str) -> None:
         """The model has no coverage."""
 

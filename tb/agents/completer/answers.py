@@ -10,6 +10,8 @@ from tb.agents.completer.item import FaultItem, ReadFault
 from tb.pcie.tlp import CompletionStatus, Tlp, completion_for, requested_bytes
 
 TAG_FLIP = 0x80
+FUNCTION_FLIP = 0x8
+"""Another device on the same bus."""
 
 
 def read_completions(request: Tlp, config: CompleterConfig) -> list[Tlp]:
@@ -89,6 +91,22 @@ def _wrong_tag(_request: Tlp, right: list[Tlp], _config: CompleterConfig) -> lis
     return [replace(right[0], tag=right[0].tag ^ TAG_FLIP), *right]
 
 
+def _foreign(_request: Tlp, right: list[Tlp], _config: CompleterConfig) -> list[Tlp]:
+    return [replace(right[0], requester_id=right[0].requester_id ^ FUNCTION_FLIP), *right]
+
+
+def _twice(_request: Tlp, right: list[Tlp], _config: CompleterConfig) -> list[Tlp]:
+    return [*right, right[-1]]
+
+
+def _wrong_count(_request: Tlp, right: list[Tlp], _config: CompleterConfig) -> list[Tlp]:
+    return [replace(right[0], byte_count=right[0].byte_count + 4), *right[1:]]
+
+
+def _wrong_place(_request: Tlp, right: list[Tlp], _config: CompleterConfig) -> list[Tlp]:
+    return [replace(right[0], lower_address=right[0].lower_address ^ 4), *right[1:]]
+
+
 _SPOIL = {
     ReadFault.UNSUPPORTED_REQUEST: _with_status(CompletionStatus.UNSUPPORTED_REQUEST),
     ReadFault.ABORT: _with_status(CompletionStatus.ABORT),
@@ -99,4 +117,8 @@ _SPOIL = {
     ReadFault.TOO_LATE: _unchanged,
     ReadFault.SHORT: _short,
     ReadFault.WRONG_TAG: _wrong_tag,
+    ReadFault.FOREIGN: _foreign,
+    ReadFault.TWICE: _twice,
+    ReadFault.WRONG_COUNT: _wrong_count,
+    ReadFault.WRONG_PLACE: _wrong_place,
 }

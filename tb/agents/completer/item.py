@@ -21,6 +21,10 @@ class ReadFault(Enum):
     TOO_LATE = "the same, after the function has given up"
     SHORT = "the announced last part never comes"
     WRONG_TAG = "a completion under another tag, then the right one"
+    FOREIGN = "a completion for another requester, then the right one"
+    TWICE = "the right completions, the last of them twice"
+    WRONG_COUNT = "a byte count that is not what is left"
+    WRONG_PLACE = "a lower address that is not where the read stands"
 
 
 UNANSWERED = frozenset({ReadFault.NO_ANSWER, ReadFault.TOO_LATE, ReadFault.SHORT})
