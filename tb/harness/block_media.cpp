@@ -1,7 +1,8 @@
 // The disk's side of the block media port: requests and write data to Python, responses and read data from it.
 //
-// Data passes by pointer: Python keeps a response's bytes until the next one, write data stays until the next request.
+// Data passes by pointer: Python keeps a response's bytes until the next one, write data stays for some writes more.
 #include <cstring>
+#include <deque>
 #include <vector>
 
 #include "shared_memory.h"
@@ -10,7 +11,24 @@
 namespace harness {
 namespace {
 
-std::vector<uint8_t> written;
+constexpr uint32_t kLastMissing = 9;
+constexpr uint32_t kNotAsked = 11;
+constexpr uint32_t kTooMuch = 12;
+constexpr int kWrite = 1;
+constexpr uint64_t kSector = 512;
+constexpr uint64_t kMostData = 64ull << 20;
+constexpr size_t kKeptWrites = 8;
+
+// The data of the open write request: what it announced and what has come. Between writes nothing is announced.
+struct Written {
+  uint64_t announced;
+  uint64_t came;
+  uint64_t beats;
+  bool overrun;  // beats up to last are lost
+  std::vector<uint8_t> data;
+} written;
+
+std::deque<std::vector<uint8_t>> kept;  // of writes that Python may not have seen yet
 
 enum class State { kIdle, kWaiting, kOnPins, kData };
 
@@ -38,11 +56,22 @@ MediaRecord media_record(RecordKind kind) {
   return record;
 }
 
+// All data of the write are there, or no more will come.
+void publish_written() {
+  MediaRecord record = media_record(kMediaWrite);
+  kept.push_back(std::move(written.data));
+  if (kept.size() > kKeptWrites) kept.pop_front();
+  record.pointer = reinterpret_cast<uint64_t>(kept.back().data());
+  record.length = kept.back().size();
+  written = {};
+  observe_media(record);
+}
+
 }  // namespace
 
 void reset_block_media() {
   response = {};
-  written.clear();
+  written = {};
   while (next_record(shared.media)) drop_record(shared.media);
 }
 
@@ -58,17 +87,30 @@ void harness_block_request(int op, long long sector, int count) {
   record.sector = sector;
   record.count = count;
   observe_media(record);
-  written.clear();
+  written = {};
+  if (op == kWrite) written.announced = kSector * static_cast<uint32_t>(count);
 }
 
 void harness_block_write_beat(const svBitVecVal *data, unsigned char last) {
+  if (written.overrun || !written.announced) {
+    if (!written.overrun) report_fault(kBlkWdata, kNotAsked, 0, 0);
+    written.overrun = !last;
+    return;
+  }
   auto *bytes = reinterpret_cast<const uint8_t *>(data);
-  written.insert(written.end(), bytes, bytes + shared.data_bytes);
-  if (!last) return;
-  MediaRecord record = media_record(kMediaWrite);
-  record.pointer = reinterpret_cast<uint64_t>(written.data());
-  record.length = written.size();
-  observe_media(record);
+  uint64_t before = written.came;
+  written.came += shared.data_bytes;
+  ++written.beats;
+  if (written.came <= kMostData) {
+    written.data.insert(written.data.end(), bytes, bytes + shared.data_bytes);
+  } else if (before <= kMostData) {
+    report_fault(kBlkWdata, kTooMuch, 0, kMostData >> 20);
+  }
+  bool overrun = !last && written.came >= written.announced;
+  if (!last && !overrun) return;
+  if (overrun) report_fault(kBlkWdata, kLastMissing, written.beats, written.beats);
+  publish_written();
+  written.overrun = overrun;
 }
 
 // A response may go onto the pins in this clock.

@@ -11,7 +11,17 @@ _SENTENCES = {
     2: ("PIN-VALID", "{stream}: valid went down before ready had come."),
     3: ("PIN-STABLE", "{stream}: header, data or last changed while valid waited for ready."),
     4: ("PIN-STALL", "{stream}: valid waited for ready for more than {seen} clocks."),
+    5: ("PIN-X", "{stream}: valid or ready is neither 0 nor 1."),
+    6: ("PIN-X", "{stream}: header, last or another control signal has unknown bits while valid is up."),
     8: ("PIN-LAST", "{stream}: last came on beat {seen} of a packet that has {expected} beats."),
+    9: ("PIN-LAST", "{stream}: a packet goes on behind beat {seen}, its last one: it never ends."),
+    10: (
+        "PIN-LAST",
+        "{stream}: a packet of {expected} beats stands still after beat {seen}: it never ends. "
+        "It is given up, so that what came behind it on other streams is judged.",
+    ),
+    11: ("PIN-DATA", "{stream}: data came that no write request announced, or more than it did."),
+    12: ("PIN-DATA", "{stream}: more data than anybody writes at once: {seen} MB. The rest is not kept."),
 }
 
 

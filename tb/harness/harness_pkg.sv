@@ -23,7 +23,9 @@ package harness_pkg;
     FaultValidInReset   = 1,
     FaultValidDropped   = 2,
     FaultPayloadChanged = 3,
-    FaultStalled        = 4
+    FaultStalled        = 4,
+    FaultHandshakeX     = 5,
+    FaultControlX       = 6
   } fault_e;
 
   import "DPI-C" function longint harness_open(input int data_bytes);

@@ -29,14 +29,16 @@ module packet_channel_watch
   end
 
   stream_checker #(
-      .Stream    (Stream),
-      .Width     (DataWidth + 129),
-      .StallLimit(StallLimit)
+      .Stream      (Stream),
+      .Width       (DataWidth + 129),
+      .ControlWidth(129),
+      .StallLimit  (StallLimit)
   ) u_checker (
       .clk_i,
       .rst_ni,
       .valid_i,
       .ready_i,
+      .control_i({last_i, held_hdr}),
       .payload_i({last_i, held_hdr, data_i})
   );
 

@@ -2,6 +2,9 @@
 //
 // A packet is published when its last beat has passed and all that began before it are published. What happens on the
 // disk's port takes its place in the same order: the function may act on the first beats of a packet.
+//
+// A packet that goes on beyond its length is published where it should have ended; one that stops half way is given up.
+// Either is reported, and nothing behind it is held back for ever.
 #include <cstring>
 #include <deque>
 
@@ -12,6 +15,10 @@ namespace harness {
 namespace {
 
 constexpr uint32_t kLastMisplaced = 8;
+constexpr uint32_t kLastMissing = 9;
+constexpr uint32_t kNeverEnds = 10;
+constexpr uint64_t kPatience = 100'000;  // clocks without a beat until an open packet is given up
+constexpr size_t kMostHeldBack = 2048;   // packets that may wait for one that is open
 constexpr uint32_t kMessageWindow = 0xFEE;  // address bits 31:20 of an interrupt message
 
 struct Assembly {
@@ -19,6 +26,7 @@ struct Assembly {
   uint64_t held_ns;
   uint64_t header_low;
   uint64_t header_high;
+  uint64_t last_beat;  // clock
   uint32_t stream;
   uint32_t beats;
   uint32_t received;
@@ -30,6 +38,7 @@ struct Assembly {
 
 std::deque<Assembly> in_order;
 Assembly *open_packet[4];
+bool overrun[4];  // the stream is within a packet that is through with already: its beats up to last are lost
 
 uint32_t dw0(const Assembly &packet) { return packet.header_high >> 32; }
 
@@ -49,9 +58,13 @@ bool urgent(const Assembly &packet) {
   return true;
 }
 
-void check_last(const Assembly &packet) {
+uint32_t announced_beats(const Assembly &packet) {
   uint32_t bytes = announced_bytes(packet);
-  uint32_t beats = bytes ? (bytes + shared.data_bytes - 1) / shared.data_bytes : 1;
+  return bytes ? (bytes + shared.data_bytes - 1) / shared.data_bytes : 1;
+}
+
+void check_last(const Assembly &packet) {
+  uint32_t beats = announced_beats(packet);
   if (packet.beats != beats) report_fault(packet.stream, kLastMisplaced, beats, packet.beats);
 }
 
@@ -80,7 +93,17 @@ void publish_media(const Assembly &event) {
   request_wake();
 }
 
+// The packet that holds all others back does not go on: report it and forget it.
+void give_up_first() {
+  const Assembly &first = in_order.front();
+  report_fault(first.stream, kNeverEnds, announced_beats(first), first.beats);
+  open_packet[first.stream] = nullptr;
+  overrun[first.stream] = true;
+  in_order.pop_front();
+}
+
 void publish_complete() {
+  if (in_order.size() > kMostHeldBack && !in_order.front().complete) give_up_first();
   while (!in_order.empty() && in_order.front().complete) {
     const Assembly &first = in_order.front();
     if (first.is_media) {
@@ -125,6 +148,14 @@ void reset_tap() {
   in_order.clear();
   shared.unfinished = 0;
   for (auto &packet : open_packet) packet = nullptr;
+  for (auto &stream : overrun) stream = false;
+}
+
+void check_tap() {
+  if (in_order.empty() || in_order.front().complete) return;
+  if (shared.cycle - in_order.front().last_beat < kPatience) return;
+  give_up_first();
+  publish_complete();
 }
 
 }  // namespace harness
@@ -133,13 +164,22 @@ using namespace harness;
 
 extern "C" void harness_tap_beat(int stream, const svBitVecVal *header, const svBitVecVal *data,
                                  unsigned char last) {
+  if (overrun[stream]) {
+    overrun[stream] = !last;
+    return;
+  }
   Assembly &packet = open_packet[stream] ? *open_packet[stream] : begin(stream, header);
   uint32_t room = kMaxPayload - packet.received;
   uint32_t bytes = shared.data_bytes < room ? shared.data_bytes : room;
   std::memcpy(packet.payload + packet.received, data, bytes);
   packet.received += bytes;
   ++packet.beats;
-  if (!last) return;
+  packet.last_beat = shared.cycle;
+  if (!last && packet.beats < announced_beats(packet)) return;
+  if (!last) {
+    report_fault(stream, kLastMissing, packet.beats, packet.beats);
+    overrun[stream] = true;
+  }
   packet.complete = true;
   open_packet[stream] = nullptr;
   publish_complete();

@@ -145,4 +145,7 @@ void reset_sources();
 void reset_tap();
 void reset_block_media();
 
+// Called now and then: gives up a packet that does not go on.
+void check_tap();
+
 }  // namespace harness

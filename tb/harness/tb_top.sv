@@ -283,11 +283,12 @@ module tb_top
       .last_i (rx_cpl_last)
   );
 
-  stream_checker #(.Stream(StreamBlkReq), .Width(98), .StallLimit(StallLimit)) u_blk_req_checker (
+  stream_checker #(.Stream(StreamBlkReq), .Width(98), .ControlWidth(98), .StallLimit(StallLimit)) u_blk_req_checker (
       .clk_i    (clk),
       .rst_ni   (rst_n),
       .valid_i  (blk_req_valid),
       .ready_i  (blk_req_ready),
+      .control_i({blk_req_op, blk_req_sector, blk_req_count}),
       .payload_i({blk_req_op, blk_req_sector, blk_req_count})
   );
   stream_checker #(.Stream(StreamBlkWdata), .Width(DataWidth + 1), .StallLimit(StallLimit)) u_blk_wdata_checker (
@@ -295,6 +296,7 @@ module tb_top
       .rst_ni   (rst_n),
       .valid_i  (blk_wdata_valid),
       .ready_i  (blk_wdata_ready),
+      .control_i(blk_wdata_last),
       .payload_i({blk_wdata_last, blk_wdata})
   );
   stream_checker #(.Stream(StreamBlkRdata), .Width(1), .StallLimit(StallLimit)) u_blk_rdata_checker (
@@ -302,6 +304,7 @@ module tb_top
       .rst_ni   (rst_n),
       .valid_i  (blk_rdata_valid),
       .ready_i  (blk_rdata_ready),
+      .control_i(blk_rdata_last),
       .payload_i(blk_rdata_last)
   );
   stream_checker #(.Stream(StreamBlkRsp), .Width(1), .StallLimit(StallLimit)) u_blk_rsp_checker (
@@ -309,6 +312,7 @@ module tb_top
       .rst_ni   (rst_n),
       .valid_i  (blk_rsp_valid),
       .ready_i  (blk_rsp_ready),
+      .control_i(blk_rsp_error),
       .payload_i(blk_rsp_error)
   );
 
