@@ -87,7 +87,9 @@ void harness_block_request(int op, long long sector, int count) {
   record.sector = sector;
   record.count = count;
   observe_media(record);
+  bool overrun = written.overrun;
   written = {};
+  written.overrun = overrun;
   if (op == kWrite) written.announced = kSector * static_cast<uint32_t>(count);
 }
 

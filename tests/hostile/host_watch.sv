@@ -1,0 +1,64 @@
+// Follows what the guest does to the function: where queue 0 lies, whether a driver runs, which request reads what.
+module host_watch #(
+    parameter int unsigned DataWidth = 256
+) (
+    input  logic                 clk_i,
+    input  logic                 rst_ni,
+    input  logic                 beat_i,        // a beat of rx_req is accepted
+    /* verilator lint_off UNUSEDSIGNAL */
+    input  logic [127:0]         hdr_i,
+    input  logic [DataWidth-1:0] data_i,
+    /* verilator lint_on UNUSEDSIGNAL */
+    input  logic                 last_i,
+    output logic [31:0]          ring_o,        // address of queue 0, 0 without one
+    output logic                 running_o,     // DRIVER_OK is set
+    output logic                 was_reset_o,   // a driver was running, and status 0 was written since
+    output logic                 bus_master_o,
+    output logic                 mastered_o,    // bus master was on at some time
+    output logic [7:0]           isr_tag_o,     // of the latest read of the ISR
+    output logic [7:0]           size_tag_o,    // of the latest read of the queue size
+    output logic                 is_kick_o      // this beat is a notification
+);
+
+  localparam logic [7:0] IoRead = 8'h02, IoWrite = 8'h42, ConfigWrite = 8'h44;
+
+  logic first_q;
+  wire [7:0]  kind = hdr_i[127:120];
+  /* verilator lint_off UNUSEDSIGNAL */
+  wire [3:0]  be = hdr_i[67:64];
+  /* verilator lint_on UNUSEDSIGNAL */
+  wire [7:0]  tag = hdr_i[79:72];
+  wire [5:0]  place = {hdr_i[37:34], 2'b00};  // within BAR0
+  wire [9:0]  word = hdr_i[43:34];            // of configuration space
+  wire        first = beat_i & first_q;
+
+  assign is_kick_o = first_q & (kind == IoWrite) & (place == 6'h10) & be[0];
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      first_q      <= 1'b1;
+      ring_o       <= '0;
+      running_o    <= 1'b0;
+      was_reset_o  <= 1'b0;
+      bus_master_o <= 1'b0;
+      mastered_o   <= 1'b0;
+      isr_tag_o    <= '1;
+      size_tag_o   <= '1;
+    end else begin
+      if (beat_i) first_q <= last_i;
+      if (first && kind == IoWrite && place == 6'h08) ring_o <= {data_i[19:0], 12'd0};
+      if (first && kind == IoWrite && place == 6'h10 && be[2]) begin
+        running_o   <= data_i[18];
+        was_reset_o <= (running_o | was_reset_o) & (data_i[23:16] == '0);
+        if (data_i[23:16] == '0) ring_o <= '0;
+      end
+      if (first && kind == ConfigWrite && word == 10'd1 && be[0]) begin
+        bus_master_o <= data_i[2];
+        mastered_o   <= mastered_o | data_i[2];
+      end
+      if (first && kind == IoRead && place == 6'h10 && be[3]) isr_tag_o <= tag;
+      if (first && kind == IoRead && place == 6'h0c && be[0]) size_tag_o <= tag;
+    end
+  end
+
+endmodule
