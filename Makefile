@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 PYTHON ?= python3
 ENVIRONMENT := sim_build/venv
 STAMP := $(ENVIRONMENT)/.complete
-COMMANDS := sim test regress waves oracle guest bench bugs fuzz lint
+COMMANDS := sim test regress waves oracle guest bench bugs hostile fuzz lint
 # A stamp whose interpreter has gone is no stamp.
 RENEW := $(if $(wildcard $(ENVIRONMENT)/bin/python),,renew)
 
@@ -31,7 +31,7 @@ clean:
 
 #> make sim       the main job: enumerate, attach, read a disk image through the ring, write, reset; all of it scored
 #>                  TEST=name,pattern*,testpoint DEVICE= CONFIG= SEED=n|random DISK=image BYTES=n[k|m|g]
-#>                  VERDICTS=n WAVES=1 JOBS=n
+#>                  VERDICTS=n HOSTILE=kind WAVES=1 JOBS=n
 #>                  DUT=dut.toml: another function than the project's own (also test, regress, waves, bench)
 #> make test      every test: models, guest, tools and the simulations
 #>                  SEED= JOBS=
@@ -46,6 +46,8 @@ clean:
 #>                  KERNEL=trixie|trixie-backports|bookworm MACHINE=pc|q35 SMP=n BUG=
 #> make bugs      plants faults into copies of the RTL and sees each one caught
 #>                  BUG= JOBS= SEED=
+#> make hostile   functions that misbehave on purpose: each run ends by itself and names what was done
+#>                  KIND=kind JOBS= SEED=
 #> make fuzz      random guests, hosts and disks evolve on the RTL towards states that were never reached
 #>                  HOURS=n|forever GENOMES=n SEED= CONFIG= DUT= JOBS=n CORPUS=folder BUG=; one again: REPLAY=file WAVES=1
 #> make bench     performance figures

@@ -11,8 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cocotb
-from cocotb.triggers import First
+from cocotb.triggers import select
 from pyuvm import uvm_test
 
 from tb.block_setup import block_config, judge_for
@@ -78,10 +77,8 @@ class FunctionTest(uvm_test):
         """Play until the end, or until the guard sees that nothing new will come."""
         env = self.env
         await env.wait_for_reset()
-        play = cocotb.start_soon(self._play())
-        await First(play, env.ended.wait())
+        await select(self._play(), env.ended.wait())
         if env.guard.reason:
-            play.cancel()
             await env.tell_wedged()
             raise RunEndedError(f"{env.guard.reason}.")
 

@@ -145,7 +145,8 @@ def verilate_command(recipe: Recipe) -> list[str]:
         "-O3",
         # Registers without a reset start with a value that the seed chooses, so that relying on zero shows.
         *("--x-assign", "fast", "--x-initial", "unique"),
-        *("-Wno-fatal", "-Wno-lint", "-Wno-style"),
+        # Loops without a register are told, so that a simulation that stands still can say where.
+        *("-Wno-fatal", "-Wno-lint", "-Wno-style", "-Wwarn-UNOPTFLAT"),
         *("--timescale", "1ns/1ns"),
         *("--top-module", TOP, "--prefix", "Vtop", "-o", TOP, "-Mdir", str(recipe.folder)),
         *(f"-I{folder}" for folder in (*dut.sources.include, HARNESS)),

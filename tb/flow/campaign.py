@@ -32,6 +32,7 @@ class Job:
     bytes_limit: int | None = None
     verdicts: int = 1000
     extra: Mapping[str, Any] = field(default_factory=dict)
+    hostile: str = ""
 
     @property
     def recipe(self) -> Recipe:
@@ -57,6 +58,7 @@ class Job:
             bytes_limit=self.bytes_limit,
             verdicts=self.verdicts,
             extra=self.extra,
+            hostile=self.hostile,
             results_dir=str(self.folder),
             progress=str(self.folder / "progress.jsonl"),
         )
@@ -90,10 +92,13 @@ async def run_job(job: Job, display: Display) -> Outcome:
         return await simulate(job.run, job.recipe, job.options(), job.folder, bar.show)
 
 
-async def run_all(jobs: Sequence[Job], parallel: int, display: Display) -> list[Outcome]:
+async def run_all(
+    jobs: Sequence[Job], parallel: int, display: Display, *, quiet: bool = False
+) -> list[Outcome]:
     """Build, then run all jobs, at most `parallel` at once; outcomes in the order of `jobs`.
 
-    Every finished run gives a line when there are several. Raises FlowError where a build fails.
+    Every finished run gives a line when there are several, unless `quiet`. Raises FlowError where a build
+    fails.
     """
     await build_all([job.recipe for job in jobs], display)
     slots = asyncio.Semaphore(parallel)
@@ -103,7 +108,7 @@ async def run_all(jobs: Sequence[Job], parallel: int, display: Display) -> list[
             async with slots:
                 outcome = await run_job(job, display)
             overall.advance()
-            if len(jobs) > 1:
+            if len(jobs) > 1 and not quiet:
                 display.say(line(outcome))
             return outcome
 

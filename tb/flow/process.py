@@ -28,12 +28,16 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a program ended. `status` is negative for a signal; `peak_rss_mb` in 10^6 bytes."""
+    """How a program ended. `status` is negative for a signal; `peak_rss_mb` in 10^6 bytes.
+
+    `cpu_s` is processor time, up to the last look before the end.
+    """
 
     status: int
     timed_out: bool
     wall_s: float
     peak_rss_mb: float
+    cpu_s: float = 0.0
 
 
 def die_with_parent(signal_number: int = signal.SIGKILL) -> None:
@@ -65,12 +69,14 @@ async def run_program(
             preexec_fn=die_with_parent,
         )
     peak_kb = 0
+    cpu_s = 0.0
     timed_out = False
     try:
         ended = asyncio.ensure_future(process.wait())
         while not ended.done():
             await asyncio.wait((ended,), timeout=POLL_S)
             peak_kb = max(peak_kb, _peak_rss_kb(process.pid))
+            cpu_s = max(cpu_s, _cpu_s(process.pid))
             if on_poll is not None:
                 on_poll()
             if limit_s is not None and time.monotonic() - started > limit_s and not ended.done():
@@ -81,7 +87,7 @@ async def run_program(
             _kill_session(process.pid)
             await asyncio.shield(process.wait())
     assert process.returncode is not None
-    return Ended(process.returncode, timed_out, time.monotonic() - started, peak_kb * 1024 / 1e6)
+    return Ended(process.returncode, timed_out, time.monotonic() - started, peak_kb * 1024 / 1e6, cpu_s)
 
 
 async def run_attached(command: Sequence[str], *, folder: Path, environment: Mapping[str, str]) -> int:
@@ -129,6 +135,16 @@ def _peak_rss_kb(pid: int) -> int:
         if line.startswith("VmHWM:"):
             return int(line.split()[1])
     return 0
+
+
+def _cpu_s(pid: int) -> float:
+    """Processor time that the process has used so far, 0 where the kernel does not tell."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return 0.0
+    fields = text.rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def run_until_complete(work: Coroutine[Any, Any, T]) -> T:

@@ -32,6 +32,8 @@ VERDICTS = "verdicts.jsonl"
 LOG = "sim.log"
 ERROR_LINE = re.compile(r"^(\w+\.)*\w*(Error|Exception|Interrupt)\b|^%Error|\bCRITICAL\b")
 SCORED = {"accesses_scored": "accesses", "dma_scored": "DMA packets", "interrupts_scored": "interrupts"}
+FATAL_LINE = re.compile(r"^%Error(?P<kind>-\w+)?: (?P<what>.+)$", re.MULTILINE)
+LOOP_LINE = re.compile(r"^%Warning-UNOPTFLAT: ([^:]+:\d+):.*: ('[^']+')$", re.MULTILINE)
 NESTED_ERROR = re.compile(r"^[ |]*(?:\w+\.)*(\w+: (?!Multiple exceptions).+)$", re.MULTILINE)
 
 
@@ -52,6 +54,8 @@ class Outcome:
     peak_rss_mb: float
     folder: Path
     counters: Mapping[str, Any] = field(default_factory=dict)
+    cpu_s: float = 0.0
+    timed_out: bool = False
 
     @property
     def passed(self) -> bool:
@@ -153,8 +157,19 @@ async def _simulate(
         on_poll=poll,
     )
     counters = with_verdicts(read_counters(folder / COUNTERS), folder / VERDICTS)
+    counters = with_fatal_error(counters, folder / LOG, recipe.folder / "verilate.log")
     message = judge_end(ended, run, results, counters)
-    return Outcome(run, options.seed, message, ended.wall_s, ended.peak_rss_mb, folder, counters)
+    return Outcome(
+        run,
+        options.seed,
+        message,
+        ended.wall_s,
+        ended.peak_rss_mb,
+        folder,
+        counters,
+        ended.cpu_s,
+        ended.timed_out,
+    )
 
 
 def read_counters(path: Path) -> dict[str, Any]:
@@ -181,6 +196,24 @@ def with_verdicts(counters: dict[str, Any], path: Path) -> dict[str, Any]:
         "mismatches": max(total, int(counters.get("mismatches", 0))),
         "verdicts": [str(kind["text"]) for kind in kinds.values()],
     }
+
+
+def with_fatal_error(counters: dict[str, Any], log: Path, build_log: Path) -> dict[str, Any]:
+    """The counters with a verdict where the simulator itself stopped the run, the function being at fault.
+
+    That is a loop without delay (`SIM-LOOP`), with what Verilator said of loops when it built the model, or
+    an error that the RTL raises (`SIM-ERROR`).
+    """
+    match = FATAL_LINE.search(log.read_text(encoding="utf-8", errors="replace"))
+    if match is None:
+        return counters
+    verdict = f"SIM-ERROR: {match['what']}"
+    if match["kind"] == "-DIDNOTCONVERGE":
+        loops = LOOP_LINE.findall(build_log.read_text(encoding="utf-8", errors="replace"))
+        where = f" Verilator found loops at {', '.join(loops)}." if loops else ""
+        verdict = f"SIM-LOOP: a loop without delay keeps simulated time from going on.{where} {match['what']}"
+    found = [*counters.get("verdicts", []), verdict]
+    return {**counters, "verdicts": found, "mismatches": int(counters.get("mismatches", 0)) + 1}
 
 
 def judge_end(ended: Ended, run: Run, results: Path, counters: Mapping[str, Any]) -> str:

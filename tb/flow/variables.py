@@ -31,6 +31,8 @@ class Variables:
     disk: Path | None = None
     bytes_limit: int | None = None
     verdicts: int = 1000
+    kind: str | None = None
+    hostile: str = ""
     bug: str | None = None
     traces: Path | None = None
     profile: str | None = None
@@ -143,6 +145,8 @@ READERS: dict[str, Reader] = {
     "DISK": Reader("disk", _disk),
     "BYTES": Reader("bytes_limit", _bytes),
     "VERDICTS": Reader("verdicts", lambda text: _number("VERDICTS", text, 0, 2**31)),
+    "KIND": Reader("kind", str),
+    "HOSTILE": Reader("hostile", str),
     "BUG": Reader("bug", str),
     "TRACES": Reader("traces", lambda text: _existing("TRACES", text)),
     "PROFILE": Reader("profile", str),
@@ -162,10 +166,13 @@ READERS: dict[str, Reader] = {
 
 # What each command takes; a name that it does not take is an error, not something it silently ignores.
 TAKEN: dict[str, tuple[str, ...]] = {
-    "sim": ("DUT", "DEVICE", "TEST", "CONFIG", "SEED", "WAVES", "DISK", "BYTES", "VERDICTS", "JOBS"),
+    "sim": (
+        *("DUT", "DEVICE", "TEST", "CONFIG", "SEED", "WAVES", "DISK", "BYTES"),
+        *("VERDICTS", "HOSTILE", "JOBS"),
+    ),
     "test": ("DUT", "SEED", "JOBS"),
     "regress": ("DUT", "DEVICE", "TEST", "CONFIG", "SEED", "SEEDS", "JOBS"),
-    "waves": ("DUT", "DEVICE", "TEST", "CONFIG", "SEED", "DISK", "BYTES", "VERDICTS"),
+    "waves": ("DUT", "DEVICE", "TEST", "CONFIG", "SEED", "DISK", "BYTES", "VERDICTS", "HOSTILE"),
     "oracle": ("TRACES", "PROFILE", "LIVE", "DEVICE", "SEED", "SEEDS"),
     "guest": (
         *("GUEST", "INTR", "TARGET", "SEED", "WAVES", "COMPARE"),
@@ -174,6 +181,7 @@ TAKEN: dict[str, tuple[str, ...]] = {
     "bench": ("DUT",),
     "bugs": ("BUG", "JOBS", "SEED"),
     "fuzz": ("DUT", "HOURS", "GENOMES", "SEED", "CONFIG", "JOBS", "CORPUS", "BUG", "REPLAY", "WAVES"),
+    "hostile": ("KIND", "JOBS", "SEED"),
     "lint": (),
 }
 # Names that make itself understands in this project, beside those of a command.

@@ -25,7 +25,11 @@ from tb.guest.host_bus import HostBus
 from tb.guest.interrupts import LADDER, InterruptMode, Interrupts
 from tb.guest.registers import QUEUE_ALIGN, DeviceKind, Status
 from tb.guest.transport import QueueFactory, Transport
+from tb.guest.turns import turns
 from tb.guest.virtqueue import Completion, SplitQueue
+
+MOST_NOTICES = 10_000
+"""Interrupts in a row that bring nothing, until the driver gives up."""
 
 
 @dataclass(slots=True)
@@ -121,9 +125,10 @@ class BlockDriver:
     async def wait(self) -> list[BlockRequest]:
         """Wait for interrupts until at least one request is done.
 
-        DeviceTimeoutError when nothing comes; InterruptError when the device was done but did not say so.
+        DeviceTimeoutError when nothing comes; InterruptError when the device was done but did not say so, and
+        when it interrupts again and again without being done.
         """
-        while True:
+        for _ in turns(MOST_NOTICES, self._only_interrupts):
             notice = await self.interrupts.wait(self.timeout_ns)
             if notice is None:
                 raise self._nothing_came()
@@ -131,6 +136,7 @@ class BlockDriver:
                 self.config_changes += 1
             if notice.queues and (done := self.collect()):
                 return done
+        raise self._only_interrupts()
 
     async def run(
         self,
@@ -233,6 +239,11 @@ class BlockDriver:
             what = f"type {request.type} at sector {request.sector} came back with status {request.status}"
             raise RequestError("VBLK-10", what)
         return request
+
+    def _only_interrupts(self) -> InterruptError:
+        left = self.queue.outstanding
+        what = f"{MOST_NOTICES} interrupts in a row came, and not one of {left} requests is done"
+        return InterruptError("BAD-DEV-10", what)
 
     def _nothing_came(self) -> DeviceTimeoutError | InterruptError:
         if self.queue.has_used():

@@ -11,10 +11,11 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from tb.guest.block import BlockDriver
+from tb.guest.block import MOST_NOTICES, BlockDriver
 from tb.guest.block_request import STATUS_POISON, BlockRequest
-from tb.guest.errors import DeviceTimeoutError
+from tb.guest.errors import DeviceTimeoutError, InterruptError
 from tb.guest.host_bus import HostMemory
+from tb.guest.turns import turns
 from tb.guest.virtqueue import Piece
 
 WINDOW = 1 << 20
@@ -140,8 +141,13 @@ class LooseDriver:
         return count
 
     async def finish_all(self, done: Done | None = None) -> None:
-        """Wait for interrupts until nothing is outstanding. DeviceTimeoutError when none comes."""
-        while self.driver.queue.outstanding:
+        """Wait for interrupts until nothing is outstanding. DeviceTimeoutError when none comes.
+
+        InterruptError when they come for ever.
+        """
+        for _ in turns(MOST_NOTICES, _only_interrupts):
+            if not self.driver.queue.outstanding:
+                return
             await self.wait(done)
 
     async def wait(self, done: Done | None = None) -> None:
@@ -183,6 +189,10 @@ class LooseDriver:
             loose.request.answer, loose.request.status = stream[:-1], stream[-1]
         if loose.window >= 0:
             self._free.append(loose.window)
+
+
+def _only_interrupts() -> InterruptError:
+    return InterruptError("BAD-DEV-10", f"{MOST_NOTICES} interrupts came, and requests are still not done")
 
 
 def _overlap(first: Sequence[Piece], second: Sequence[Piece]) -> bool:

@@ -7,6 +7,7 @@ from tb.guest.enumeration import Command, Header, change_command
 from tb.guest.errors import DeviceTimeoutError
 from tb.guest.interrupts import InterruptMode
 from tb.guest.registers import Register, RingFeature, Status
+from tb.guest.turns import turns
 from tb.sequences.any_layout import Cutter, LooseDriver
 from tb.sequences.config_space import write_every_bit
 from tb.sequences.expect import PATIENCE_NS, drop_interrupts, poll
@@ -24,6 +25,8 @@ from tb.sequences.raw_ring import (
 from tb.sequences.registers import read_whole_bar, reset
 from tb.sequences.scene import Pace, Scene, Space
 
+MOST_FLICKS = 5_000
+"""Times that bus master goes off and on until the requests under it must be done."""
 MOMENTS = (0, 40, 80, 120, 160, 240, 320, 400, 500, 640, 800, 1000, 1300, 1700, 2200, 3000, 5000)
 """Nanoseconds after the kick; chance moves each a little."""
 
@@ -168,7 +171,9 @@ async def flick_bus_master(scene: Scene, rounds: int = 16) -> None:
             data = scene.rng.randbytes(32 * SECTOR)
             driver.submit(BlockRequest(BlockType.OUT, 32 * number, data, indirect=True))
         await driver.kick()
-        while driver.queue.outstanding:
+        for _ in turns(MOST_FLICKS, _never_done):
+            if not driver.queue.outstanding:
+                break
             await change_command(scene.bus, disable=Command.BUS_MASTER)
             await change_command(scene.bus, enable=Command.BUS_MASTER)
             await scene.bus.delay(8 * scene.rng.randrange(20))
@@ -176,6 +181,11 @@ async def flick_bus_master(scene: Scene, rounds: int = 16) -> None:
     await scene.host.pace(Pace.FAST)
     await driver.interrupts.discard()
     await driver.stop()
+
+
+def _never_done() -> DeviceTimeoutError:
+    what = f"requests are not done after bus master went off and on {MOST_FLICKS} times"
+    return DeviceTimeoutError("BAD-DEV-11", what)
 
 
 async def kick_without_bus_master(scene: Scene) -> None:

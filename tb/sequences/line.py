@@ -5,15 +5,18 @@ from __future__ import annotations
 from tb.guest.block import BlockDriver
 from tb.guest.block_request import DRIVER_FEATURES, SECTOR, BlockRequest, BlockType
 from tb.guest.enumeration import CapabilityId, Command, Header, PciStatus, change_command
-from tb.guest.errors import InterruptError
+from tb.guest.errors import DeviceTimeoutError, InterruptError
 from tb.guest.interrupts import InterruptMode
 from tb.guest.msix import MessageControl, MsixTable
 from tb.guest.registers import Isr, Register, RingFeature
+from tb.guest.turns import turns
 from tb.sequences.expect import request
 from tb.sequences.scene import ALL_BYTES, Pace, Scene, Space
 
 SETTLE_NS = 2_000
 ISR_LANE = 0b1000
+MOST_TURNS = 10_000
+"""Reads of the ISR until a handler gives up."""
 
 
 async def raise_and_lower(scene: Scene) -> None:
@@ -158,7 +161,9 @@ async def serve_in_traffic(scene: Scene, rounds: int = 30) -> None:
             await change_command(scene.bus, enable=Command.INTX_DISABLE)
             await scene.bus.delay(scene.rng.randrange(3000))
             await change_command(scene.bus, disable=Command.INTX_DISABLE)
-        while driver.queue.outstanding:
+        for _ in turns(MOST_TURNS, _never_done):
+            if not driver.queue.outstanding:
+                break
             await _serve(scene, driver)
         await scene.bus.io_read(Register.ISR_STATUS, 1)
     await driver.stop()
@@ -175,14 +180,20 @@ async def read_the_isr_all_along(scene: Scene, rounds: int = 40) -> None:
         for _ in range(rounds):
             driver.submit(BlockRequest(BlockType.FLUSH))
             await driver.kick()
-            while driver.queue.outstanding:
+            for _ in turns(MOST_TURNS, _never_done):
                 await scene.bus.io_read(Register.ISR_STATUS, 1)
                 driver.collect()
+                if not driver.queue.outstanding:
+                    break
             for _ in range(12):
                 await scene.bus.io_read(Register.ISR_STATUS, 1)
     await scene.host.pace(Pace.FAST)
     await driver.interrupts.discard()
     await driver.stop()
+
+
+def _never_done() -> DeviceTimeoutError:
+    return DeviceTimeoutError("BAD-DEV-11", f"requests are not done after {MOST_TURNS} reads of the ISR")
 
 
 async def _serve(scene: Scene, driver: BlockDriver) -> None:

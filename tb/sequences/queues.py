@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tb.guest.block_request import BlockType
 from tb.guest.enumeration import Command, change_command
-from tb.guest.errors import InterruptError, UsedRingError
+from tb.guest.errors import InterruptError, ProbeError, UsedRingError
 from tb.guest.host_bus import Msi
 from tb.guest.msix import MessageControl, target_of
 from tb.guest.registers import Register, Status
@@ -14,16 +14,17 @@ from tb.sequences.registers import reset
 from tb.sequences.scene import Scene
 
 ARRIVAL_NS = 100_000
+MOST_QUEUES = 1024
+"""More than any device has."""
 
 
 async def count_queues(scene: Scene) -> int:
-    """Queues from 0 up to the first that does not exist."""
-    count = 0
-    while True:
+    """Queues from 0 up to the first that does not exist. ProbeError when there is no such end."""
+    for count in range(MOST_QUEUES + 1):
         await scene.bus.io_write(Register.QUEUE_SELECT, 2, count)
         if await scene.bus.io_read(Register.QUEUE_SIZE, 2) == 0:
             return count
-        count += 1
+    raise ProbeError("VPCI-Q-04", f"queue {MOST_QUEUES} has a size too: the function has queues without end")
 
 
 async def bring_up_all(scene: Scene) -> list[RawRing]:

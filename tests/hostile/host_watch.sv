@@ -15,9 +15,12 @@ module host_watch #(
     output logic                 was_reset_o,   // a driver was running, and status 0 was written since
     output logic                 bus_master_o,
     output logic                 mastered_o,    // bus master was on at some time
-    output logic [7:0]           isr_tag_o,     // of the latest read of the ISR
-    output logic [7:0]           size_tag_o,    // of the latest read of the queue size
-    output logic                 is_kick_o      // this beat is a notification
+    output logic                 is_kick_o,     // this beat is a notification
+    input  logic                 answered_i,    // a completion has passed
+    input  logic [7:0]           answer_tag_i,  // of the completion on its way
+    output logic                 is_isr_o,      // it answers a read of the ISR
+    output logic                 is_size_o,     // ... of the queue size
+    output logic                 is_config_o    // ... of the device's configuration
 );
 
   localparam logic [7:0] IoRead = 8'h02, IoWrite = 8'h42, ConfigWrite = 8'h44;
@@ -32,6 +35,34 @@ module host_watch #(
   wire [9:0]  word = hdr_i[43:34];            // of configuration space
   wire        first = beat_i & first_q;
 
+  // What the latest request under each tag reads.
+  typedef enum logic [1:0] {
+    Other, Isr, Size, Config
+  } asked_e;
+  asked_e asked_q[256];
+  assign is_isr_o    = (asked_q[answer_tag_i] == Isr);
+  assign is_size_o   = (asked_q[answer_tag_i] == Size);
+  assign is_config_o = (asked_q[answer_tag_i] == Config);
+
+  asked_e asked;
+  always_comb begin
+    asked = Other;
+    if (kind == IoRead) begin
+      if (place == 6'h10 && be[3]) asked = Isr;
+      if (place == 6'h0c && be[0]) asked = Size;
+      if (place >= 6'h14) asked = Config;
+    end
+  end
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      for (int i = 0; i < 256; i++) asked_q[i] <= Other;
+    end else begin
+      if (answered_i) asked_q[answer_tag_i] <= Other;
+      if (first) asked_q[tag] <= asked;
+    end
+  end
+
   assign is_kick_o = first_q & (kind == IoWrite) & (place == 6'h10) & be[0];
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -42,8 +73,6 @@ module host_watch #(
       was_reset_o  <= 1'b0;
       bus_master_o <= 1'b0;
       mastered_o   <= 1'b0;
-      isr_tag_o    <= '1;
-      size_tag_o   <= '1;
     end else begin
       if (beat_i) first_q <= last_i;
       if (first && kind == IoWrite && place == 6'h08) ring_o <= {data_i[19:0], 12'd0};
@@ -56,8 +85,6 @@ module host_watch #(
         bus_master_o <= data_i[2];
         mastered_o   <= mastered_o | data_i[2];
       end
-      if (first && kind == IoRead && place == 6'h10 && be[3]) isr_tag_o <= tag;
-      if (first && kind == IoRead && place == 6'h0c && be[0]) size_tag_o <= tag;
     end
   end
 

@@ -60,42 +60,15 @@ module hostile_function
 
   // What the guest does.
   logic [31:0] ring;
-  logic        running, was_reset, bus_master, mastered, is_kick;
-  logic [7:0]  isr_tag, size_tag;
-
-  host_watch #(
-      .DataWidth(DataWidth)
-  ) u_watch (
-      .clk_i,
-      .rst_ni,
-      .beat_i      (rx_req_valid_i & rx_req_ready_o),
-      .hdr_i       (rx_req_hdr_i),
-      .data_i      (rx_req_data_i),
-      .last_i      (rx_req_last_i),
-      .ring_o      (ring),
-      .running_o   (running),
-      .was_reset_o (was_reset),
-      .bus_master_o(bus_master),
-      .mastered_o  (mastered),
-      .isr_tag_o   (isr_tag),
-      .size_tag_o  (size_tag),
-      .is_kick_o   (is_kick)
-  );
+  logic        running, was_reset, bus_master, mastered, is_kick, is_isr, is_size, is_config;
 
   // Random from the start, and different in every clock: it has no reset.
   logic [255:0] random_q;
   always_ff @(posedge clk_i) random_q <= {random_q[254:0], random_q[255] ^ random_q[9] ^ random_q[97]};
 
-  // A ready or valid that goes away for good once a driver runs.
-  function automatic logic gone(kind_e stuck);
-    return (kind == stuck) & running;
-  endfunction
-
   // A loop through no register: simulated time cannot go on.
-  /* verilator lint_off UNOPTFLAT */
   logic loop;
   assign loop = ((kind == loop_without_delay) & running) ? ~loop : 1'b0;
-  /* verilator lint_on UNOPTFLAT */
 
   // The function inside.
   logic                 rx_req_ready;
@@ -117,7 +90,6 @@ module hostile_function
     rx_req_hdr = rx_req_hdr_i;
     if ((kind == kick_lost) & is_kick) rx_req_hdr[67:64] = '0;
     capacity = blk_capacity_i;
-    if (kind == capacity_tears) capacity = blk_capacity_i ^ {31'd0, random_q[3], 31'd0, random_q[0]};
     if (kind == capacity_nonsense) capacity = '1;
   end
 
@@ -133,7 +105,7 @@ module hostile_function
   ) u_function (
       .clk_i,
       .rst_ni,
-      .rx_req_valid_i   (rx_req_valid_i & ~gone(rx_req_stuck)),
+      .rx_req_valid_i   (rx_req_valid_i & ~((kind == rx_req_stuck) & running)),
       .rx_req_ready_o   (rx_req_ready),
       .rx_req_hdr_i     (rx_req_hdr),
       .rx_req_data_i,
@@ -148,36 +120,58 @@ module hostile_function
       .tx_req_hdr_o     (tx_req_hdr),
       .tx_req_data_o    (tx_req_data),
       .tx_req_last_o    (tx_req_last),
-      .rx_cpl_valid_i   (rx_cpl_valid_i & ~gone(rx_cpl_stuck)),
+      .rx_cpl_valid_i   (rx_cpl_valid_i & ~((kind == rx_cpl_stuck) & running)),
       .rx_cpl_ready_o   (rx_cpl_ready),
       .rx_cpl_hdr_i,
       .rx_cpl_data_i,
       .rx_cpl_last_i,
       .blk_req_valid_o  (blk_req_valid),
-      .blk_req_ready_i  (blk_req_ready_i & ~gone(blk_req_stuck)),
+      .blk_req_ready_i  (blk_req_ready_i & ~((kind == blk_req_stuck) & running)),
       .blk_req_op_o     (blk_req_op),
       .blk_req_sector_o (blk_req_sector),
       .blk_req_count_o  (blk_req_count),
       .blk_wdata_valid_o(blk_wdata_valid),
-      .blk_wdata_ready_i(blk_wdata_ready_i & ~gone(blk_wdata_stuck)),
+      .blk_wdata_ready_i(blk_wdata_ready_i & ~((kind == blk_wdata_stuck) & running)),
       .blk_wdata_o,
       .blk_wdata_last_o (blk_wdata_last),
-      .blk_rdata_valid_i(blk_rdata_valid_i & ~gone(blk_rdata_stuck)),
+      .blk_rdata_valid_i(blk_rdata_valid_i & ~((kind == blk_rdata_stuck) & running)),
       .blk_rdata_ready_o(blk_rdata_ready),
       .blk_rdata_i,
       .blk_rdata_last_i,
-      .blk_rsp_valid_i  (blk_rsp_valid_i & ~gone(blk_rsp_stuck)),
+      .blk_rsp_valid_i  (blk_rsp_valid_i & ~((kind == blk_rsp_stuck) & running)),
       .blk_rsp_ready_o  (blk_rsp_ready),
       .blk_rsp_error_i,
       .blk_capacity_i   (capacity),
       .blk_serial_i
   );
 
+  host_watch #(
+      .DataWidth(DataWidth)
+  ) u_watch (
+      .clk_i,
+      .rst_ni,
+      .beat_i      (rx_req_valid_i & rx_req_ready_o),
+      .hdr_i       (rx_req_hdr_i),
+      .data_i      (rx_req_data_i),
+      .last_i      (rx_req_last_i),
+      .ring_o      (ring),
+      .running_o   (running),
+      .was_reset_o (was_reset),
+      .bus_master_o(bus_master),
+      .mastered_o  (mastered),
+      .is_kick_o   (is_kick),
+      .answered_i  (tx_cpl_valid & tx_cpl_ready),
+      .answer_tag_i(tx_cpl_hdr[47:40]),
+      .is_isr_o    (is_isr),
+      .is_size_o   (is_size),
+      .is_config_o (is_config)
+  );
+
   // Streams that the function takes.
-  assign rx_req_ready_o    = rx_req_ready & ~gone(rx_req_stuck);
-  assign rx_cpl_ready_o    = rx_cpl_ready & ~gone(rx_cpl_stuck);
-  assign blk_rdata_ready_o = blk_rdata_ready & ~gone(blk_rdata_stuck);
-  assign blk_rsp_ready_o   = blk_rsp_ready & ~gone(blk_rsp_stuck);
+  assign rx_req_ready_o    = rx_req_ready & ~((kind == rx_req_stuck) & running);
+  assign rx_cpl_ready_o    = rx_cpl_ready & ~((kind == rx_cpl_stuck) & running);
+  assign blk_rdata_ready_o = blk_rdata_ready & ~((kind == blk_rdata_stuck) & running);
+  assign blk_rsp_ready_o   = blk_rsp_ready & ~((kind == blk_rsp_stuck) & running);
 
   // Its requests.
   logic                 sent_valid, sent_last;
@@ -208,7 +202,7 @@ module hostile_function
       .last_o      (sent_last)
   );
 
-  wire random_request = gone(tx_req_random);
+  wire random_request = (kind == tx_req_random) & running;
   assign tx_req_valid_o = random_request ? random_q[0] : sent_valid;
   assign tx_req_hdr_o   = random_request ? random_q[255:128] : sent_hdr;
   assign tx_req_data_o  = sent_data;
@@ -218,9 +212,8 @@ module hostile_function
   logic [127:0]         answer_hdr_q;
   logic [DataWidth-1:0] answer_q;
   logic                 repeats_q;
-  wire  [7:0]           answer_tag = tx_cpl_hdr[47:40];
-  wire                  random_answer = gone(tx_cpl_random);
-  wire                  runs_off = gone(tx_cpl_endless);
+  wire                  random_answer = (kind == tx_cpl_random) & running;
+  wire                  runs_off = (kind == tx_cpl_endless) & running;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -230,19 +223,20 @@ module hostile_function
     end else if (tx_cpl_valid_o & tx_cpl_ready_i & ~repeats_q) begin
       answer_hdr_q <= tx_cpl_hdr_o;
       answer_q     <= tx_cpl_data_o;
-      repeats_q    <= gone(completion_flood);
+      repeats_q    <= (kind == completion_flood) & running;
     end
   end
 
   always_comb begin
-    tx_cpl_valid_o = tx_cpl_valid & ~gone(tx_cpl_stuck);
-    tx_cpl_ready   = tx_cpl_ready_i & ~gone(tx_cpl_stuck);
+    tx_cpl_valid_o = tx_cpl_valid & ~((kind == tx_cpl_stuck) & running);
+    tx_cpl_ready   = tx_cpl_ready_i & ~((kind == tx_cpl_stuck) & running);
     tx_cpl_hdr_o   = tx_cpl_hdr;
     tx_cpl_data_o  = tx_cpl_data;
     tx_cpl_last_o  = tx_cpl_last & ~runs_off;
-    if ((kind == isr_never_set) & (answer_tag == isr_tag)) tx_cpl_data_o[31:24] = '0;
-    if ((kind == isr_always_set) & (answer_tag == isr_tag)) tx_cpl_data_o[31:24] = 8'd1;
-    if ((kind == queues_without_end) & (answer_tag == size_tag)) tx_cpl_data_o[15:0] = 16'(QueueSize);
+    if ((kind == isr_never_set) & is_isr) tx_cpl_data_o[31:24] = '0;
+    if ((kind == isr_always_set) & is_isr) tx_cpl_data_o[31:24] = 8'd1;
+    if ((kind == queues_without_end) & is_size) tx_cpl_data_o[15:0] = 16'(QueueSize);
+    if ((kind == capacity_tears) & is_config) tx_cpl_data_o[7:0] = random_q[7:0];
     if (runs_off) tx_cpl_valid_o = 1'b1;
     if (repeats_q) begin
       tx_cpl_valid_o = 1'b1;
@@ -264,12 +258,15 @@ module hostile_function
   end
 
   wire request_flood = (kind == blk_req_flood) & asked_q;
-  wire random_disk = gone(blk_req_random);
-  assign blk_req_valid_o   = random_disk ? random_q[0] : request_flood | (blk_req_valid & ~gone(blk_req_stuck));
+  wire random_disk = (kind == blk_req_random) & running;
+  wire silent_disk = (kind == blk_req_stuck) & running;
+  wire silent_data = (kind == blk_wdata_stuck) & running;
+  wire data_flood = (kind == blk_wdata_flood) & running;
+  assign blk_req_valid_o   = random_disk ? random_q[0] : request_flood | (blk_req_valid & ~silent_disk);
   assign blk_req_op_o      = random_disk ? random_q[2:1] : blk_req_op;
   assign blk_req_sector_o  = random_disk ? random_q[127:64] : blk_req_sector;
   assign blk_req_count_o   = random_disk ? random_q[63:32] : blk_req_count;
-  assign blk_wdata_valid_o = gone(blk_wdata_flood) | (blk_wdata_valid & ~gone(blk_wdata_stuck));
-  assign blk_wdata_last_o  = blk_wdata_last & (kind != blk_wdata_endless);
+  assign blk_wdata_valid_o = data_flood | (blk_wdata_valid & ~silent_data);
+  assign blk_wdata_last_o  = blk_wdata_last & (kind != blk_wdata_endless) & ~loop;
 
 endmodule

@@ -112,7 +112,6 @@ module hostile_requests
         page_crossed:         if (is_data & (length > 10'd1)) hdr[43:34] = '1;
         length_beyond_payload: if (is_data) hdr[105:96] = length + 10'd512;
         length_zero:          if (is_data) hdr[105:96] = '0;
-        tag_reused:           if (form == Read) hdr[79:72] = 8'd0;
         enables_wrong:        if (is_index) hdr[71:68] = 4'b1111;
         type_unknown:         if (is_data) hdr[127:120] = 8'h5f;
         default: ;
@@ -134,6 +133,10 @@ module hostile_requests
         own_valid = running_i;
         if (message_known_q) own_hdr = message_hdr_q;
         own_data = message_q;
+      end
+      tag_reused: begin
+        own_valid = running_i & has_ring & (clocks_q < 10'd2);
+        own_hdr   = ring_read;
       end
       message_unasked: own_valid = has_ring & now_and_then;
       intx_flood: begin
@@ -214,7 +217,7 @@ module hostile_requests
       own_hdr_q       <= '0;
       own_data_q      <= '0;
     end else begin
-      clocks_q  <= now_and_then ? (sent_own ? 10'd1 : 10'd0) : clocks_q + 10'd1;
+      if (sent_own | ~own_valid) clocks_q <= clocks_q + 10'd1;
       waiting_q <= valid_o & ~ready_i;
       own_q     <= own;
       if (own) begin

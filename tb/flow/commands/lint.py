@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tb.flow.campaign import CORES, all_or_none
 from tb.flow.display import complain, say
+from tb.flow.hostile import DUT as HOSTILE_DUT
 from tb.flow.paths import OWN_DUT, ROOT, SIM_BUILD, require_writable
 from tb.flow.plan import described, load_plan
 from tb.flow.process import run_program, run_until_complete
@@ -46,10 +47,15 @@ def rtl_linters() -> list[Linter]:
     dut = described(OWN_DUT)
     sources = tuple(str(path.relative_to(ROOT)) for path in dut.sources.files)
     start = (str(find_verilator().program), "--lint-only", "-Wall", "--timescale", "1ns/1ns", "-Irtl")
-    return [
+    linters = [
         Linter(f"verilator {name}", (*start, "--top-module", dut.top, *parameters, *sources))
         for parameters, name in sets.items()
     ]
+    hostile = described(HOSTILE_DUT)
+    sources = tuple(str(path.relative_to(ROOT)) for path in hostile.sources.files)
+    # One kind of it is a loop.
+    command = (*start, "-Wno-UNOPTFLAT", "--top-module", hostile.top, *sources)
+    return [*linters, Linter("verilator hostile", command)]
 
 
 async def _lint(linter: Linter) -> bool:

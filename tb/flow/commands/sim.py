@@ -10,6 +10,7 @@ from tb.flow.build import Use
 from tb.flow.campaign import CORES, Job, applicable, run_all
 from tb.flow.display import Display, say
 from tb.flow.failures import tell_all
+from tb.flow.hostile import function_of
 from tb.flow.main_job_table import show_main_job
 from tb.flow.paths import RESULTS, RUNS, require_writable, shown
 from tb.flow.plan import load_plan
@@ -23,7 +24,7 @@ MAIN_JOB = "main_job"
 def run(variables: Variables) -> int:
     """Run, print the table, write the results; 0 only if everything ran and held."""
     started = time.monotonic()
-    plan = load_plan(dut=variables.dut)
+    plan = load_plan(dut=function_of(variables.hostile, variables.dut))
     runs = plan.runs(variables.test or MAIN_JOB, variables.device, variables.config)
     if variables.config is None and variables.test is None:
         runs = runs[:1]
@@ -41,6 +42,7 @@ def run(variables: Variables) -> int:
             variables.disk,
             variables.bytes_limit,
             variables.verdicts,
+            hostile=variables.hostile,
         )
         for one in runs
     ]
@@ -68,6 +70,7 @@ def extra_variables(variables: Variables) -> str:
     given = (
         ("DISK", variables.disk),
         ("BYTES", variables.bytes_limit),
+        ("HOSTILE", variables.hostile or None),
         ("WAVES", int(variables.waves) or None),
     )
     return "".join(f" {name}={shlex.quote(str(value))}" for name, value in given if value is not None)

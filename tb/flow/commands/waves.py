@@ -8,6 +8,7 @@ from tb.flow.display import Display, say
 from tb.flow.errors import FlowError
 from tb.flow.failures import tell
 from tb.flow.gtkwave import save_file
+from tb.flow.hostile import function_of
 from tb.flow.paths import SIM_BUILD, require_writable, shown, write_atomically
 from tb.flow.plan import load_plan
 from tb.flow.process import run_until_complete
@@ -20,7 +21,8 @@ def run(variables: Variables) -> int:
     """Run the one test that the variables select; the dump is kept whether it passes or not."""
     if variables.test is None:
         raise FlowError("name the test to record: make waves TEST=... (a wrong name lists the known ones).")
-    runs = load_plan(dut=variables.dut).runs(variables.test, variables.device, variables.config)
+    plan = load_plan(dut=function_of(variables.hostile, variables.dut))
+    runs = plan.runs(variables.test, variables.device, variables.config)
     require_writable(WAVES)
     chosen = runs[0]
     folder = WAVES / f"{chosen.name}-{variables.seed}"
@@ -32,6 +34,7 @@ def run(variables: Variables) -> int:
         variables.disk,
         variables.bytes_limit,
         variables.verdicts,
+        hostile=variables.hostile,
     )
     if len(runs) > 1:
         say(f"{len(runs)} runs match; recording {chosen.name} (choose with TEST=, CONFIG=)")
