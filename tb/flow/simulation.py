@@ -33,7 +33,7 @@ LOG = "sim.log"
 ERROR_LINE = re.compile(r"^(\w+\.)*\w*(Error|Exception|Interrupt)\b|^%Error|\bCRITICAL\b")
 SCORED = {"accesses_scored": "accesses", "dma_scored": "DMA packets", "interrupts_scored": "interrupts"}
 FATAL_LINE = re.compile(r"^%Error(?P<kind>-\w+)?: (?P<what>.+)$", re.MULTILINE)
-LOOP_LINE = re.compile(r"^%Warning-UNOPTFLAT: ([^:]+:\d+):.*: ('[^']+')$", re.MULTILINE)
+LOOP_LINE = re.compile(r"^%Warning-UNOPTFLAT: ([^:]+):(\d+):.*: ('[^']+')$", re.MULTILINE)
 NESTED_ERROR = re.compile(r"^[ |]*(?:\w+\.)*(\w+: (?!Multiple exceptions).+)$", re.MULTILINE)
 
 
@@ -209,8 +209,9 @@ def with_fatal_error(counters: dict[str, Any], log: Path, build_log: Path) -> di
         return counters
     verdict = f"SIM-ERROR: {match['what']}"
     if match["kind"] == "-DIDNOTCONVERGE":
-        loops = LOOP_LINE.findall(build_log.read_text(encoding="utf-8", errors="replace"))
-        where = f" Verilator found loops at {', '.join(loops)}." if loops else ""
+        text = build_log.read_text(encoding="utf-8", errors="replace")
+        loops = [f"{signal} ({Path(file).name}:{line})" for file, line, signal in LOOP_LINE.findall(text)]
+        where = f" Verilator found loops through {', '.join(loops)}." if loops else ""
         verdict = f"SIM-LOOP: a loop without delay keeps simulated time from going on.{where} {match['what']}"
     found = [*counters.get("verdicts", []), verdict]
     return {**counters, "verdicts": found, "mismatches": int(counters.get("mismatches", 0)) + 1}

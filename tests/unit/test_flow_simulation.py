@@ -8,7 +8,7 @@ import pytest
 
 from tb.flow.plan import Configuration, Run, SimTest
 from tb.flow.process import Ended
-from tb.flow.simulation import judge_end, read_counters
+from tb.flow.simulation import judge_end, read_counters, with_fatal_error
 
 RUN = Run(SimTest("T", "tests.sim.test_t", ""), Configuration("block", "block"))
 GOOD = Ended(0, False, 1.0, 1.0)
@@ -67,6 +67,28 @@ def test_a_hung_run_says_what_was_scored_and_what_was_wrong_first(tmp_path: Path
 def test_a_note_on_the_way_is_no_end(tmp_path: Path) -> None:
     counters = {**SCORED, "ended": False}
     assert "counters.json" in judge_end(GOOD, RUN, _results(tmp_path, "<testcase/>"), counters)
+
+
+def test_a_loop_without_delay_is_a_verdict_that_names_the_signal(tmp_path: Path) -> None:
+    log, built = tmp_path / "sim.log", tmp_path / "verilate.log"
+    error = "%Error-DIDNOTCONVERGE: /x/top.sv:5: did not converge"
+    log.write_text(f"info\n{error}\nAborting...\n", encoding="utf-8")
+    loop = "%Warning-UNOPTFLAT: /x/f.sv:70:9: Signal unoptimizable: Circular logic: 'top.a.loop'"
+    built.write_text(f"other\n{loop}\n  ... more\n", encoding="utf-8")
+    counters = with_fatal_error({"accesses_scored": 3}, log, built)
+    assert counters["mismatches"] == 1
+    assert counters["verdicts"][0].startswith("SIM-LOOP")
+    assert "'top.a.loop' (f.sv:70)" in counters["verdicts"][0]
+
+
+def test_an_error_that_the_rtl_raises_is_a_verdict(tmp_path: Path) -> None:
+    log, built = tmp_path / "sim.log", tmp_path / "verilate.log"
+    log.write_text("%Error: f.sv:7: Assertion failed in top.a\n", encoding="utf-8")
+    built.write_text("", encoding="utf-8")
+    counters = with_fatal_error({"verdicts": ["1 ns R: first."], "mismatches": 1}, log, built)
+    assert counters["verdicts"] == ["1 ns R: first.", "SIM-ERROR: f.sv:7: Assertion failed in top.a"]
+    log.write_text("nothing\n", encoding="utf-8")
+    assert with_fatal_error({"mismatches": 0}, log, built) == {"mismatches": 0}
 
 
 def test_a_crash_shows_the_last_line_of_the_log(tmp_path: Path) -> None:
