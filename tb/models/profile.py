@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from tb.models.profile_checks import impossible
 
 SHIPPED = Path(__file__).parent / "profiles"
 
@@ -329,6 +331,9 @@ class Profile:
         if faults:
             raise ProfileError("\n".join(f"{path}: {fault}" for fault in faults))
         checked: dict[str, Any] = {name: _frozen(value) for name, value in values.items()}
+        refused = impossible(checked)
+        if refused:
+            raise ProfileError("\n".join(f"{path}: {fault}" for fault in refused))
         return cls(**checked)
 
 
@@ -345,7 +350,12 @@ def choose(base: Profile, choices: Mapping[str, Any], *, name: str) -> Profile:
             faults.append(f"{choice} {fault}, not {choices[choice]!r}")
     if faults:
         raise ProfileError("; ".join(faults))
-    return replace(base, **{"name": name, **{choice: _frozen(value) for choice, value in choices.items()}})
+    values = {each: getattr(base, each) for each in known}
+    values |= {"name": name, **{choice: _frozen(value) for choice, value in choices.items()}}
+    refused = impossible(values)
+    if refused:
+        raise ProfileError("; ".join(refused))
+    return Profile(**values)
 
 
 _TYPES: dict[str, Any] = get_type_hints(Profile)
