@@ -13,8 +13,9 @@ from typing import Any
 
 from tb.models.access import ONES
 from tb.models.config_space import BAR0, CAPABILITY_PCIE, COMMAND_IO, COMMAND_MEMORY
+from tb.models.places import Place
 from tb.models.profile import Profile
-from tb.oracle.decode import Place, describe
+from tb.oracle.decode import describe
 from tb.oracle.devices import unmodelled
 from tb.oracle.machine import HostCommandError, Machine
 from tb.oracle.trace import Row, TraceError, load

@@ -124,7 +124,7 @@ def test_every_data_bit_counts_where_it_is_enabled() -> None:
     place = len(function.facts) - 1
     data = function.facts[place].tlp
     assert data is not None
-    assert first_rule(altered(function.facts, place, data=flipped(data.data, 1))) == "VPCI-REG-01"
+    assert first_rule(altered(function.facts, place, data=flipped(data.data, 1))) == "VPCI-Q-03"
     assert_clean(altered(function.facts, place, data=flipped(data.data, 2)))
 
 

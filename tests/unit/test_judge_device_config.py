@@ -145,7 +145,7 @@ def test_a_value_of_no_version_is_a_wrong_register() -> None:
     function = started()
     silent_change(function, NEW)
     read(function, LOW, 0x77)
-    assert told(function) == {"VPCI-REG-01"}
+    assert told(function) == {"VBLK-03"}
 
 
 def test_a_change_right_after_a_reset_of_the_function_is_no_change() -> None:

@@ -266,7 +266,7 @@ def test_interrupt_disable_drops_the_line_and_keeps_the_status() -> None:
     place = len(function.facts) - 1
     tlp = function.facts[place].tlp
     assert tlp is not None
-    assert first_rule(altered(function.facts, place, data=flipped(tlp.data, 2, 0x08))) == "PCI-CFG-05"
+    assert first_rule(altered(function.facts, place, data=flipped(tlp.data, 2, 0x08))) == "PCI-CFG-13"
     assert "PCI-INT-01" in rules(dropped(function.facts, line(function.facts, 1)))
 
 

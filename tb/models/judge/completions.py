@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from tb.models.judge.record import Record
@@ -17,23 +17,39 @@ _BOUNDARY = 64
 Values = Callable[[int, int], "set[int] | None"]
 
 
+@dataclass(slots=True, frozen=True)
+class Part:
+    """The bits of a DW that belong to one register: its name, and what a wrong value of it breaks."""
+
+    mask: int
+    where: str
+    rule: str
+
+    def shown(self, value: int) -> str:
+        """Its bits of a DW, as a number of its own."""
+        low = (self.mask & -self.mask).bit_length() - 1
+        digits = -(-(self.mask >> low).bit_length() // 4)
+        return f"{(value & self.mask) >> low:#0{2 + digits}x}"
+
+
 @dataclass(slots=True)
 class Word:
     """One DW of the answer: `value` where `mask` has ones.
 
-    `where` names it in a verdict, `rule` is what a wrong value breaks.
+    `where` names the access in a verdict, `rule` is what a wrong value breaks. `parts` takes the bits that
+    are wrong and the value seen, and gives the registers concerned; without it the DW is one.
 
     `observe` takes the DW that came and gives the values it may have instead, None when it fits: for the bits
-    that change behind the bus, which `mask` leaves out. `others` are further right values (a change under
-    way).
+    that change behind the bus, `observed`, which `mask` leaves out.
     """
 
     value: int
     mask: int
     where: str
     rule: str
+    parts: Callable[[int, int], list[Part]] | None = None
     observe: Callable[[int], set[int] | None] | None = None
-    others: list[int] = field(default_factory=list)
+    observed: int = 0
 
 
 @dataclass(slots=True)
@@ -163,21 +179,25 @@ class Completions:
             self._field("end: it lies off a read completion boundary", "a multiple of 64 bytes", tlp.length)
 
     def _word(self, word: Word, seen: int) -> None:
-        if (seen ^ word.value) & word.mask and not self._is_other(word, seen):
-            mask = word.mask
-            self._record.verdict(
-                word.rule, f"{word.where} reads wrong.", f"{word.value & mask:#010x}", f"{seen & mask:#010x}"
-            )
+        wrong = (seen ^ word.value) & word.mask
+        if wrong:
+            self._accuse(word, wrong, word.mask, {word.value}, seen)
         if word.observe is None:
             return
         possible = word.observe(seen)
         if possible is not None:
-            values = " or ".join(f"{value:#x}" for value in sorted(possible))
-            self._record.verdict(word.rule, f"{word.where} reads wrong.", values, f"{seen:#010x}")
+            nearest = min(possible, key=lambda value: ((value ^ seen) & word.observed).bit_count())
+            wrong = (nearest ^ seen) & word.observed or word.observed
+            self._accuse(word, wrong, word.observed, possible, seen)
 
-    @staticmethod
-    def _is_other(word: Word, seen: int) -> bool:
-        return any(not (seen ^ other) & word.mask for other in word.others)
+    def _accuse(self, word: Word, wrong: int, mask: int, possible: set[int], seen: int) -> None:
+        """Each register of which a byte is wrong gets a verdict of its own."""
+        whole = Part(mask, word.where, word.rule)
+        parts = [whole] if word.parts is None else word.parts(wrong, seen)
+        for part in parts:
+            values = sorted({part.shown(value) for value in possible})
+            where = part.where if part is whole else f"{part.where}, in the read of {word.where},"
+            self._record.verdict(part.rule, f"{where} reads wrong.", " or ".join(values), part.shown(seen))
 
     def _settle(self, order: int) -> None:
         for follower in self.followers:

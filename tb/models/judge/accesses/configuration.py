@@ -6,6 +6,7 @@ from tb.models.config_space import CAPABILITY_PCIE
 from tb.models.judge.accesses.access import LANES, Access
 from tb.models.judge.accesses.errors import DEVICE_STATUS_ERRORS, STATUS_ERRORS, Errors
 from tb.models.judge.accesses.names import register_name
+from tb.models.judge.accesses.parts import config_parts
 from tb.models.judge.completions import Word
 from tb.models.judge.facts import Facts
 from tb.models.judge.interrupts.interrupts import Interrupts
@@ -40,7 +41,8 @@ class ConfigurationAccesses:
         dw, enables = tlp.address, tlp.first_be
         mask = LANES[enables]
         value = self._facts.model.config_read_enabled(dw, enables) if dw < self._size else 0
-        word = Word(value, mask, f"Configuration {register_name('config', dw, enables)}", "PCI-CFG-01")
+        where = f"configuration {register_name('config', dw, enables)}"
+        word = Word(value, mask, where, "PCI-CFG-01", config_parts(self._facts.model.config, dw))
         if dw == _STATUS_DW:
             self._command_and_status(word, enables)
         elif dw == self._device_control:
@@ -50,11 +52,11 @@ class ConfigurationAccesses:
     def _command_and_status(self, word: Word, enables: int) -> None:
         """Interrupt Status and the error bits are not the guest's to know beforehand."""
         order = self._access.order
-        word.rule = "PCI-CFG-05"
         if enables & 4:
             self._interrupts.read_level(order, order)
         lanes, errors = word.mask, self._errors
-        word.mask &= ~(_INTERRUPT_STATUS | STATUS_ERRORS)
+        word.observed = word.mask & (_INTERRUPT_STATUS | STATUS_ERRORS)
+        word.mask &= ~word.observed
 
         def observe(seen: int) -> set[int] | None:
             if enables & 4:
@@ -66,10 +68,10 @@ class ConfigurationAccesses:
         word.observe = observe
 
     def _device_status(self, word: Word) -> None:
-        word.rule = "PCI-FLR-07"
         lanes, errors = word.mask, self._errors
         pending_before = self._facts.reads_awaited
-        word.mask &= ~(DEVICE_STATUS_ERRORS | _TRANSACTIONS_PENDING)
+        word.observed = word.mask & (DEVICE_STATUS_ERRORS | _TRANSACTIONS_PENDING)
+        word.mask &= ~word.observed
 
         def observe(seen: int) -> set[int] | None:
             busy = pending_before and self._facts.reads_awaited

@@ -109,7 +109,7 @@ class DeviceConfig:
             read.values[number] = read.with_content(self._versions[number].content, word.value)
         read.values[self._latest] = word.value & word.mask
         self._reads.append(read)
-        word.mask = 0
+        word.mask, word.observed = 0, word.mask
 
         def observe(seen: int) -> set[int] | None:
             self._reads.remove(read)
@@ -126,7 +126,7 @@ class DeviceConfig:
             self._raise_to(min(fitting), read.order)
             return None
         if self._is_mixed(read, seen):
-            word.rule = "VPCI-REG-18"
+            word.rule, word.parts = "VPCI-REG-18", None
         return set(possible.values())
 
     def _is_mixed(self, read: _Read, seen: int) -> bool:

@@ -7,6 +7,7 @@ from tb.models.events import DeviceReset, Notify
 from tb.models.judge.accesses.access import LANES, Access
 from tb.models.judge.accesses.device_config import FIRST_DW, DeviceConfig
 from tb.models.judge.accesses.names import register_name
+from tb.models.judge.accesses.parts import RegisterHistory, bar0_parts
 from tb.models.judge.completions import Word
 from tb.models.judge.facts import Facts
 from tb.models.judge.interrupts.interrupts import Interrupts
@@ -14,6 +15,7 @@ from tb.models.judge.snapshots import register_snapshot
 from tb.pcie.tlp import Tlp, TlpType
 
 _ISR_DW, _ISR_LANE = 0x10, 3
+_ISR_BITS = 0xFF << 8 * _ISR_LANE
 
 
 class RegisterAccesses:
@@ -24,6 +26,7 @@ class RegisterAccesses:
         self._access = access
         self._interrupts = interrupts
         self.device_config = DeviceConfig(facts)
+        self._history = RegisterHistory(facts.model)
 
     def request(self, tlp: Tlp) -> bool:
         """An I/O request was accepted; False when no register answers it."""
@@ -48,7 +51,7 @@ class RegisterAccesses:
             self._access.done(tlp, [self._isr_word(enables, where)])
             return
         value = model.io_read_enabled(dw, enables)
-        word = Word(value, LANES[enables], where, "VPCI-REG-01")
+        word = Word(value, LANES[enables], where, "VPCI-REG-01", bar0_parts(self._history, model, dw))
         if dw >= FIRST_DW:
             self.device_config.read(self._access.order, word, dw)
         self._access.done(tlp, [word])
@@ -60,14 +63,17 @@ class RegisterAccesses:
         value = model.io_read_enabled(_ISR_DW, enables)
         reads_isr = model.registers.isr == 0
         model.registers.isr = 0
-        word = Word(value, LANES[enables], where, "VPCI-INT-02")
+        parts = bar0_parts(self._history, model, _ISR_DW)
+        word = Word(value, LANES[enables], where, "VPCI-INT-02", parts)
         if reads_isr:
-            word.mask &= 0x00FF_FFFF
+            word.mask &= ~_ISR_BITS
+            word.observed = _ISR_BITS
             self._interrupts.read_isr(order, order)
 
             def observe(seen: int) -> set[int] | None:
                 self.device_config.isr(order, seen >> 8 * _ISR_LANE)
-                return self._interrupts.check_read(order, seen >> 8 * _ISR_LANE)
+                values = self._interrupts.check_read(order, seen >> 8 * _ISR_LANE)
+                return None if values is None else {value << 8 * _ISR_LANE for value in values}
 
             word.observe = observe
         return word
@@ -81,6 +87,9 @@ class RegisterAccesses:
             self._access.tell(events, before)
         else:
             resets = sum(isinstance(event, DeviceReset) for event in events)
+            self._history.written(dw, tlp.first_be)
+            if resets:
+                self._history.reset()
             after = register_snapshot(model, before, resets=resets)
             self.device_config.registers_written(before, after)
             self._access.change(before, events, after)

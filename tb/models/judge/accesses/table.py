@@ -76,7 +76,9 @@ class TableAccesses:
             return Word(0, mask, where, "PCI-MSIX-05")
         order, key = self._access.order, self._access.order << 10 | place
         self._interrupts.read_pending(order, key, 8 * pending, mask)
-        return Word(0, 0, where, "PCI-MSIX-04", lambda seen: self._interrupts.check_read(key, seen & mask))
+        word = Word(0, 0, where, "PCI-MSIX-04", observed=mask)
+        word.observe = lambda seen: self._interrupts.check_read(key, seen & mask)
+        return word
 
     def _write(self, tlp: Tlp, bar: int, offset: int) -> None:
         """A posted write changes the table one DW after the other."""
