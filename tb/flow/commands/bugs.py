@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import fnmatch
 import re
 import time
 from collections.abc import Sequence
@@ -86,11 +87,19 @@ def run(variables: Variables) -> int:
 
 
 def select(bugs: list[PlantedBug], wanted: str | None) -> list[PlantedBug]:
-    """All, or the one that BUG names. Raises FlowError, listing the known ones."""
-    chosen = [one for one in bugs if wanted in (None, one.name)]
-    if not chosen:
-        raise FlowError(unknown("BUG", wanted or "", [one.name for one in bugs]))
-    return chosen
+    """All, or those that BUG names: names and patterns, separated by commas.
+
+    Raises FlowError, listing the known ones, for a word that names none.
+    """
+    if wanted is None:
+        return bugs
+    chosen: dict[str, PlantedBug] = {}
+    for word in filter(None, re.split(r"[\s,]+", wanted)):
+        named = {one.name: one for one in bugs if fnmatch.fnmatchcase(one.name, word)}
+        if not named:
+            raise FlowError(unknown("BUG", word, [one.name for one in bugs]))
+        chosen |= named
+    return list(chosen.values())
 
 
 async def clean_rtl_fails(bugs: Sequence[PlantedBug], jobs: int, seed: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from tb.models.judge.record import Record
@@ -192,11 +192,11 @@ class Completions:
 
     def _accuse(self, word: Word, wrong: int, mask: int, possible: set[int], seen: int) -> None:
         """Each register of which a byte is wrong gets a verdict of its own."""
-        whole = Part(mask, word.where, word.rule)
-        parts = [whole] if word.parts is None else word.parts(wrong, seen)
-        for part in parts:
+        whole = [Part(mask, word.where, word.rule)]
+        parts = whole if word.parts is None else word.parts(wrong, seen)
+        for part in (replace(part, mask=part.mask & mask) for part in parts):
             values = sorted({part.shown(value) for value in possible})
-            where = part.where if part is whole else f"{part.where}, in the read of {word.where},"
+            where = word.where if word.parts is None else f"{part.where}, in the read of {word.where},"
             self._record.verdict(part.rule, f"{where} reads wrong.", " or ".join(values), part.shown(seen))
 
     def _settle(self, order: int) -> None:
