@@ -29,6 +29,8 @@ PACES = (*BRISK, Pace.SLOW)
 """Slow answers only where no queue has to wait for the others."""
 FEW = (1,)
 """Sectors of a request whose reads may fail: no more reads than can be under way at once."""
+GOOD_BYTES = (0, 0, 64, 128)
+"""How much of a read that fails may be answered rightly first."""
 HOLD_CHANCE = 0.3
 """How often a stream is held from the stage on, so that what follows waits at the pins."""
 TOLD = (PassedKind.MESSAGE, PassedKind.ASSERT, PassedKind.DEASSERT)
@@ -71,7 +73,7 @@ async def fire(place: Range, stage: Stage, event: Outside, settle_ns: int) -> No
     shot = await Shot.load(place, stage.wish, sectors=FEW if event.fault else SECTORS)
     if event.fault is not None and stage.places is not None:
         for spot in stage.places(shot.target)[:1]:
-            await scene.host.fail_read(spot, event.fault)
+            await scene.host.fail_read(spot, event.fault, good_bytes=scene.rng.choice(GOOD_BYTES))
     reached = await _reach(shot, stage, crowded=not event.slow)
     await scene.bus.delay(CLOCK_NS * _clocks(scene))
     if reached:

@@ -34,7 +34,7 @@ BEFORE = (TIMEOUT // 2, TIMEOUT - 400, TIMEOUT - 40, TIMEOUT - ROUND_TRIP)
 AROUND = tuple(range(TIMEOUT - 4, TIMEOUT + 8))
 SETTLE_NS = 3 * TIMEOUT * CLOCK_NS
 FEATURES = RingFeature.EVENT_IDX | RingFeature.INDIRECT_DESC
-DATA_BYTES = 4 * SECTOR
+DATA_BYTES = 12 * SECTOR
 RESTART_CLOCKS = range(100, 3000)
 """After a timeout a late answer comes while the function, reset and started anew, reads again."""
 
@@ -54,12 +54,18 @@ async def answer_before_the_deadline(scene: Scene) -> None:
 
 
 async def answer_everything_late(scene: Scene, rounds: int = 3) -> None:
-    """Every read of several chains is answered long after it was asked, always in time."""
-    ring = await bring_up(scene, FEATURES)
+    """Every read of several chains is answered long after it was asked, always in time.
+
+    A large write among them keeps as many reads outstanding as the function has tags.
+    """
     everything = range(1 << 64)
-    for position in range(rounds):
-        await scene.host.fail_read(everything, ReadFault.LATE, count=64, delay=TIMEOUT - 300)
-        await serve_one(scene, ring, position)
+    for number in range(rounds):
+        ring, _, _ = await _loaded(scene)
+        await scene.host.fail_read(everything, ReadFault.LATE, count=64, delay=TIMEOUT - 300 * (number + 1))
+        ring.offer(0, 0)
+        await kick(scene)
+        await until_used(scene, ring, 1)
+        await serve_one(scene, ring, 1)
         scene.host.mend()
 
 

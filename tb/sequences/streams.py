@@ -10,8 +10,10 @@ from tb.pcie.moment import PassedKind, Port, Watch
 from tb.pcie.tlp import Tlp, memory_read
 from tb.sequences.scene import ALL_BYTES, Pace, Scene, Space
 from tb.sequences.shot import Range, Shot, Wish
+from tb.sequences.stages import STAGES
 
 CLOCK_NS = 8
+DECISION = next(stage for stage in STAGES if stage.name == "flags answered")
 FOR_EVER = 101_000
 """Clocks: longer than the pin checks let a stream wait."""
 REACH_NS = 60_000
@@ -86,19 +88,25 @@ async def work_while_completions_wait(scene: Scene, rounds: int = 6) -> None:
 
 
 async def tell_many_changes(scene: Scene) -> None:
-    """More changes of the disk's size than a counter holds, while no message can leave (VPCI-STAT-24)."""
+    """More changes of the disk's size than a counter holds, behind a queue's interrupt that cannot leave.
+
+    The guest must hear of the last one (VPCI-STAT-24).
+    """
     place = await Range.open(scene)
     for msix in (True, False):
         for changes in (1, 15, 16, 17, 31, 32, 33):
-            shot = await Shot.load(place, Wish(msix=msix))
-            await shot.kick()
-            await shot.finish()
+            shot = await Shot.load(place, Wish(msix=msix, event_idx=False))
             sectors = await shot.capacity()
+            decided = scene.host.watch(DECISION.matcher(shot.target))
+            await shot.kick()
+            await decided.reached(REACH_NS)
+            scene.host.drop(decided)
             scene.host.hold(Port.TX_REQ, 4 * changes + 30)
             for change in range(changes):
                 await scene.host.set_capacity(sectors + 1 + change)
                 await scene.bus.delay(CLOCK_NS * 3)
             await scene.bus.delay(CLOCK_NS * 400)
+            await shot.finish()
             await scene.bus.io_read(Register.ISR_STATUS, 1)
             await scene.host.set_capacity(sectors)
             await scene.bus.delay(CLOCK_NS * 400)

@@ -88,7 +88,14 @@ def test_error_comes_after_the_good_bytes(fault: ReadFault, status: CompletionSt
 
 @pytest.mark.parametrize(
     ("fault", "count"),
-    [(ReadFault.NO_ANSWER, 0), (ReadFault.SHORT, 3), (ReadFault.LATE, 4), (ReadFault.WRONG_TAG, 5)],
+    [
+        (ReadFault.NO_ANSWER, 0),
+        (ReadFault.SHORT, 3),
+        (ReadFault.LATE, 4),
+        (ReadFault.WRONG_TAG, 5),
+        (ReadFault.FOREIGN, 5),
+        (ReadFault.TWICE, 5),
+    ],
 )
 def test_fault_decides_how_many_parts_come(fault: ReadFault, count: int) -> None:
     assert len(spoilt_completions(memory_read(0x10000, 512), _config(), FaultItem(fault))) == count
@@ -99,6 +106,18 @@ def test_poison_marks_one_part_and_all_come() -> None:
         memory_read(0x10000, 512), _config(), FaultItem(ReadFault.POISONED, good_bytes=128)
     )
     assert [part.poisoned for part in parts] == [False, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("fault", "field"), [(ReadFault.WRONG_COUNT, "byte_count"), (ReadFault.WRONG_PLACE, "lower_address")]
+)
+def test_wrong_field_is_that_of_the_first_part_after_the_good_ones(fault: ReadFault, field: str) -> None:
+    request = memory_read(0x10000, 512)
+    right = read_completions(request, _config())
+    spoilt = spoilt_completions(request, _config(), FaultItem(fault, good_bytes=128))
+    differing = [at for at in range(4) if getattr(right[at], field) != getattr(spoilt[at], field)]
+    assert differing == [1]
+    assert all(decode(*encode(part)) == part for part in spoilt)
 
 
 def test_fault_waits_for_its_addresses_and_its_turn() -> None:
