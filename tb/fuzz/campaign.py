@@ -71,9 +71,9 @@ class Campaign:
     async def run(self, seeds: Sequence[Sequence[Step]] = ()) -> None:
         """Play `seeds` and what lies in the corpus, then evolve until a limit is reached."""
         self._started = self.clock()
+        await self._look_around(prune=True)
         for steps in seeds:
             await self._try(list(steps))
-        await self._look_around()
         while not self._done():
             if self.clock() >= self._look_at:
                 await self._look_around()
@@ -98,15 +98,21 @@ class Campaign:
             return fresh(self.rng)
         return offspring(self.rng, self.corpus.parent(self.rng), self.corpus.parent(self.rng))
 
-    async def _look_around(self) -> None:
-        """Play what other processes have found: then it is new no more, and a parent here too."""
+    async def _look_around(self, *, prune: bool = False) -> None:
+        """Play what other processes have found: then it is new no more, and a parent here too.
+
+        With `prune`, which asks that nothing was played before, a genome that brings nothing is dropped.
+        """
         for steps in self.corpus.news():
             if self.seconds >= self.limits.seconds:
                 break
             played = await self.arena.play(steps)
             self.replayed += 1
             self.features += played.fresh
-            self.corpus.take_over(steps)
+            if played.fresh:
+                self.corpus.take_over(steps)
+            elif prune and not played.faults:
+                self.corpus.drop(steps)
             await self._judge(steps, played)
             self.said(self)
         self._look_at = self.clock() + LOOK_S

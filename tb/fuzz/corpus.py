@@ -44,6 +44,14 @@ def read_genome(path: Path) -> list[Step]:
         raise GenomeError(f"{path.name} holds no genome: {error}") from None
 
 
+def _by_size(path: Path) -> tuple[int, str]:
+    """Short files first, equals by name; one that has just gone comes last."""
+    try:
+        return path.stat().st_size, path.name
+    except OSError:
+        return 1 << 62, path.name
+
+
 @dataclass(slots=True)
 class Corpus:
     """The genomes of one folder as this process knows them."""
@@ -63,13 +71,13 @@ class Corpus:
         return True
 
     def news(self) -> list[list[Step]]:
-        """Genomes that others have put into the folder since the last look, in the order of their names.
+        """Genomes that others have put into the folder since the last look, the shortest first.
 
         They are not yet taken over: `take_over` does that, after they were played. What is no genome, or not
         of this version of the grammar, is left alone.
         """
         found = []
-        for path in sorted(self.folder.glob("*.json")):
+        for path in sorted(self.folder.glob("*.json"), key=_by_size):
             if path.stem not in self._known:
                 self._known.add(path.stem)
                 with contextlib.suppress(GenomeError):
@@ -79,6 +87,13 @@ class Corpus:
     def take_over(self, steps: Sequence[Step]) -> None:
         """Use a genome of the folder as a parent."""
         self.genomes.append(list(steps))
+
+    def drop(self, steps: Sequence[Step]) -> None:
+        """Take a genome out of the folder: all that it reaches, those before it in the order of `news` reach.
+
+        All processes know the same order, so whatever several of them drop at once, what is first stays.
+        """
+        (self.folder / f"{name_of(steps)}.json").unlink(missing_ok=True)
 
     def parent(self, rng: random.Random) -> list[Step]:
         """A genome to change, the newest more often."""

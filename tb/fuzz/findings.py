@@ -74,12 +74,16 @@ class Findings:
     by_shape: dict[str, Finding] = field(default_factory=dict)
 
     def known(self, fault: Fault) -> bool:
-        """Whether such a fault was found before, here or by another process; counts it here."""
+        """Whether such a fault was found before, here, by another process or in an earlier run; counts it."""
         finding = self.by_shape.get(fault.shape)
         if finding is not None:
             finding.count += 1
             return True
-        return (self.folder / f"{fault.name}.json").exists()
+        path = self.folder / f"{fault.name}.json"
+        if not path.exists():
+            return False
+        self.by_shape[fault.shape] = Finding(fault, [], 0, alone=_shows_alone(path))
+        return True
 
     def keep(self, finding: Finding) -> Path:
         """Write a finding down; its file."""
@@ -90,6 +94,14 @@ class Findings:
         text = json.dumps({**table, "steps": "@"}, indent=1).replace('"@"', steps)
         write_atomically(path, text + "\n")
         return path
+
+
+def _shows_alone(path: Path) -> bool:
+    """What a finding's file says about that; false for a file that says nothing."""
+    try:
+        return bool(json.loads(path.read_text(encoding="utf-8")).get("alone"))
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def first_fault(faults: Sequence[Fault]) -> Fault | None:

@@ -86,7 +86,7 @@ class Player:
         }[space]
         base = {Space.CONFIG: 0, Space.IO: self._bases[0], Space.MEMORY: self._bases[1]}[space]
         tlp = Tlp(kinds[value is not None], first_be=enables, length=1)
-        tlp.address = base + 4 * register
+        tlp.address = (base + 4 * register) & 0xFFFF_FFFF
         if value is not None:
             tlp.data = value.to_bytes(4, "little")
         return tlp

@@ -47,6 +47,8 @@ class CoverageWindow:
         self._window.watch(ctypes.addressof(flags))
         self._seen = (ctypes.c_uint8 * (len(wanted) + int(self._window.events) * sum(wanted)))()
         self._fresh = (ctypes.c_uint32 * MOST_FRESH)()
+        self._all = (ctypes.c_uint8 * len(self._seen))()
+        ctypes.memset(self._all, 0xFF, len(self._all))
 
     def take(self) -> list[int]:
         """The numbers of the features that were hit since the last call and never before it.
@@ -60,17 +62,19 @@ class CoverageWindow:
 
     def skip(self) -> None:
         """Forget what was hit since the last call."""
-        spare = (ctypes.c_uint8 * len(self._seen))(*[0xFF] * len(self._seen))
-        self._window.take(ctypes.addressof(spare), ctypes.addressof(self._fresh), MOST_FRESH)
+        self._window.take(ctypes.addressof(self._all), ctypes.addressof(self._fresh), MOST_FRESH)
 
     @property
     def hit(self) -> int:
         """How many points were hit at least once."""
-        return len(self.points) - bytes(self._seen)[: len(self.points)].count(0)
+        return len(self.points) - self._hits().count(0)
+
+    def _hits(self) -> bytes:
+        return bytes(memoryview(self._seen)[: len(self.points)])
 
     def missed(self) -> list[Point]:
         """The points that were never hit."""
-        hits = bytes(self._seen)
+        hits = self._hits()
         return [point for at, point in enumerate(self.points) if not hits[at]]
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyuvm
 
@@ -17,7 +19,9 @@ from tb.fuzz.campaign import Campaign, Limits
 from tb.fuzz.corpus import Corpus, read_genome
 from tb.fuzz.findings import Findings
 from tb.guest.memory import SparseMemory
+from tb.harness.link import Observation
 from tb.models.verdict import Verdict
+from tb.pcie.tlp import Channel
 from tb.run_guard import RunLimits
 from tb.scoreboard import JudgeLike, MismatchError
 from tb.sequences.scene import Scene
@@ -29,6 +33,8 @@ SEEDS = ROOT / "tests" / "fuzz" / "seeds"
 SECTORS = 64
 ACCESS_TIMEOUT_NS = 300_000
 BOUNDED_GENOMES = 300
+TELL_S = 0.25
+PACKETS = "packets.txt"
 UNLIMITED = RunLimits(verdicts=0, repetitions=0, idle_ns=0, silence_ns=0)
 """Each genome has an end of its own."""
 
@@ -59,6 +65,9 @@ class FuzzTest(ScenarioTest):
         await arena.open(Path(self.options.results_dir))
         return arena
 
+    def _counters(self, *, ended: bool) -> dict[str, Any]:
+        return {**super()._counters(ended=ended), **self.figures}
+
     def _wipe(self) -> None:
         self._memory.forget()
         self._disk.forget()
@@ -71,6 +80,8 @@ class FuzzSeeds(FuzzTest):
     async def play(self, scene: Scene) -> None:
         arena = await self.arena(scene)
         wanted = self.options.extra.get("replay")
+        if wanted:
+            self._log_packets(Path(self.options.results_dir) / PACKETS)
         paths = [Path(wanted)] if wanted else sorted(SEEDS.glob("*.json"))
         told = []
         for number, path in enumerate(paths):
@@ -83,12 +94,24 @@ class FuzzSeeds(FuzzTest):
             raise MismatchError(f"{len(told)} faults in {len(paths)} genomes, first {told[0]}")
 
 
+    def _log_packets(self, path: Path) -> None:
+        """Every packet from now on as a line of a file: time in ns, channel, packet or why it is none."""
+        file = open(path, "w", encoding="utf-8", buffering=1)  # noqa: SIM115
+
+        def write(seen: Observation) -> None:
+            file.write(f"{seen.time_ns:>12,} {seen.channel.name:<6} {seen.error or seen.tlp}\n")
+
+        for channel in Channel:
+            self.env.link.observe(channel, write)
+
+
 @pyuvm.test()
 class FuzzCampaign(FuzzTest):
     """Genomes evolve towards what was never reached; nothing they find may be wrong."""
 
     async def play(self, scene: Scene) -> None:
         arena = await self.arena(scene)
+        self._next_tell = 0.0
         extra = self.options.extra
         folder = Path(str(extra.get("folder", self.options.results_dir)))
         limits = Limits(
@@ -103,7 +126,7 @@ class FuzzCampaign(FuzzTest):
             findings,
             random.Random(f"{self.options.seed}/fuzz"),
             limits,
-            lambda campaign: self._tell(campaign, arena),
+            lambda campaign: self._tell_sometimes(campaign, arena),
         )
         seeds = sorted(SEEDS.glob("*.json")) if extra.get("seeds", True) else []
         await campaign.run([read_genome(path) for path in seeds])
@@ -112,7 +135,15 @@ class FuzzCampaign(FuzzTest):
             first = next(iter(findings.by_shape.values())).fault
             raise MismatchError(f"{len(findings.by_shape)} findings, first {first.rule}: {first.sentence}")
 
+    def _tell_sometimes(self, campaign: Campaign, arena: RtlArena) -> None:
+        now = time.monotonic()
+        if now >= self._next_tell:
+            self._next_tell = now + TELL_S
+            self._tell(campaign, arena)
+            self.note()
+
     def _tell(self, campaign: Campaign, arena: RtlArena) -> None:
+        """What the command reads: while it goes on, at the end, and when it has died."""
         found = campaign.findings.by_shape
         points = 0 if arena.coverage is None else arena.coverage.hit
         self.figures |= {

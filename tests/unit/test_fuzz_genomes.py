@@ -144,3 +144,7 @@ def test_a_ring_without_room_is_left_alone() -> None:
     assert play_on_model(steps).rings[0].offered == 8
     steps = [("start", 0x1000_0000, 1, 0), ("status", 0), *[READ] * 12]
     assert play_on_model(steps).rings[0].offered == 2
+
+
+def test_an_address_beyond_the_space_wraps() -> None:
+    play_on_model([("bar", 0, 3), ("odd_packet", "foreign"), ("io_read", 3, 15)])

@@ -20,12 +20,12 @@ from tb.flow.campaign import Job, all_or_none, build_all
 from tb.flow.commands.bugs import select
 from tb.flow.display import Bar, Display, complain, say
 from tb.flow.errors import FlowError
-from tb.flow.paths import RESULTS, RUNS, SIM_BUILD, require_writable, shown
+from tb.flow.paths import RESULTS, ROOT, RUNS, SIM_BUILD, require_writable, shown, write_atomically
 from tb.flow.plan import Configuration, Plan, Run, load_plan
 from tb.flow.planted import plant, read_bugs
 from tb.flow.process import run_until_complete
 from tb.flow.results import forget, write_json
-from tb.flow.simulation import Outcome, simulate
+from tb.flow.simulation import COUNTERS, Outcome, read_counters, simulate
 from tb.flow.variables import Variables
 from tb.fuzz.corpus import read_genome
 from tb.fuzz.findings import Fault, Finding, Findings
@@ -33,11 +33,14 @@ from tb.fuzz.grammar import GenomeError
 
 FUZZ = SIM_BUILD / "fuzz"
 REPORT = "fuzz.json"
+SEEDS = ROOT / "tests" / "fuzz" / "seeds"
 CONFIGURATION = "block_fuzz"
 CAMPAIGN, REPLAY = "FuzzCampaign", "FuzzSeeds"
 DEFAULT_HOURS = 0.1
 SLICE_S = 900.0
 """How long one process fuzzes before a fresh one takes over."""
+FOREVER = float("inf")
+INTERRUPTED = 130
 GRACE_S = 120.0
 """How much longer a process may take: one genome that hangs is killed after that."""
 SEED_STRIDE = 1_000_003
@@ -76,23 +79,36 @@ def run(variables: Variables) -> int:
         return replay(variables, plan, variables.replay)
     started = time.monotonic()
     configuration = chosen(plan, variables.config)
-    bugs = [] if variables.bug is None else select(read_bugs(plan), variables.bug)
-    folder = variables.corpus or FUZZ / (f"bug-{variables.bug}" if bugs else configuration.name)
-    if bugs:
-        shutil.rmtree(folder, ignore_errors=True)
-        plant(bugs[0], folder / "planted")
+    if variables.bug is None:
+        folder = variables.corpus or FUZZ / configuration.folder_name
+        recipe = Recipe(configuration, Use.COVERAGE)
+    else:
+        folder = FUZZ / f"bug-{variables.bug}"
+        recipe = planted(configuration, plan, variables, folder)
     for one in (folder / "corpus", folder / "findings", RESULTS):
         require_writable(one)
     forget(REPORT)
-    recipe = (
-        Recipe(configuration, Use.COVERAGE, rtl=folder / "planted", builds=folder / "build", optimised=False)
-        if bugs
-        else Recipe(configuration, Use.COVERAGE)
-    )
     team = Team(plan, recipe, variables, folder)
-    with Display() as display:
-        run_until_complete(team.fuzz(display))
-    return report(team, time.monotonic() - started)
+    interrupted = False
+    try:
+        with Display() as display:
+            run_until_complete(team.fuzz(display))
+    except KeyboardInterrupt:
+        interrupted = variables.hours != FOREVER  # nothing else ends what runs for ever
+        team.gather()
+    return report(team, time.monotonic() - started) or (INTERRUPTED if interrupted else 0)
+
+
+def planted(configuration: Configuration, plan: Plan, variables: Variables, folder: Path) -> Recipe:
+    """A build with the planted bug of that name, in a folder that is emptied first."""
+    if variables.corpus is not None:
+        raise FlowError("BUG= fuzzes from nothing and takes no CORPUS=.")
+    (bug,) = select(read_bugs(plan), variables.bug)
+    shutil.rmtree(folder, ignore_errors=True)
+    plant(bug, folder / "planted")
+    return Recipe(
+        configuration, Use.COVERAGE, rtl=folder / "planted", builds=folder / "build", optimised=False
+    )
 
 
 def chosen(plan: Plan, wanted: str | None) -> Configuration:
@@ -112,6 +128,7 @@ class Team:
         self.tally = Tally()
         self._plan = plan
         self._end = 0.0
+        self._open: set[Path] = set()
 
     async def fuzz(self, display: Display) -> None:
         """Build, then fuzz until the time is over."""
@@ -123,33 +140,38 @@ class Team:
 
     async def _worker(self, number: int, display: Display) -> None:
         """One process after the other until the end."""
-        turn = 0
-        while not self._over():
+        turn, left = 0, -(-(self.variables.genomes or 1 << 62) // (self.variables.jobs or 1))
+        while left > 0 and not self._over():
             with display.bar(f"fuzz {number}") as bar:
-                outcome = await self._slice(number, turn, bar)
+                outcome = await self._slice(number, turn, left, bar)
             self.tally.add(outcome.counters)
             display.say(told(number, outcome))
             if not outcome.passed:
                 self._died(outcome)
-            turn += 1
+            turn, left = turn + 1, left - outcome.count("genomes")
+
+    def gather(self) -> None:
+        """Take in what the processes had done that were stopped on the way."""
+        for folder in self._open:
+            self.tally.add(read_counters(folder / COUNTERS))
 
     def _over(self) -> bool:
         enough = self.variables.bug is not None and bool(self.tally.findings)
-        return enough or time.monotonic() >= self._end or self._left() <= 0
+        return enough or time.monotonic() >= self._end
 
-    def _left(self) -> int:
-        """How many genomes may still be played."""
-        return (self.variables.genomes or 1 << 62) - self.tally.genomes
-
-    async def _slice(self, number: int, turn: int, bar: Bar) -> Outcome:
+    async def _slice(self, number: int, turn: int, genomes: int, bar: Bar) -> Outcome:
         seconds = max(min(SLICE_S, self._end - time.monotonic()), 1.0)
         run_ = Run(self._plan.tests[CAMPAIGN], self.recipe.configuration, seconds + GRACE_S)
         seed = (self.variables.seed + SEED_STRIDE * (number + 1000 * turn)) % (1 << 31)
-        extra: dict[str, Any] = {"folder": str(self.folder), "seconds": seconds, "genomes": self._left()}
+        extra: dict[str, Any] = {"folder": str(self.folder), "seconds": seconds, "genomes": genomes}
         if self.variables.bug is not None:
             extra |= {"findings": 1, "seeds": False}
-        job = Job(run_, seed, RUNS / "fuzz" / f"{self.folder.name}-{number}", Use.COVERAGE, extra=extra)
-        return await simulate(run_, self.recipe, job.options(), job.folder, bar.show)
+        folder = RUNS / "fuzz" / f"{self.folder.name}-{self.variables.seed}-{number}"
+        job = Job(run_, seed, folder, Use.COVERAGE, extra=extra)
+        self._open.add(folder)
+        outcome = await simulate(run_, self.recipe, job.options(), folder, bar.show)
+        self._open.discard(folder)
+        return outcome
 
     def _died(self, outcome: Outcome) -> None:
         """A process that ended otherwise than by itself is a finding: what it played last killed it."""
@@ -161,9 +183,8 @@ class Team:
             complain(f"fuzz: {error}")
         findings = Findings(self.folder / "findings", self.recipe.configuration.name, outcome.seed)
         findings.keep(Finding(fault, steps, outcome.count("genomes"), alone=False))
-        self.tally.findings.setdefault(
-            fault.name, {"name": fault.name, "rule": fault.rule, "sentence": fault.sentence}
-        )
+        entry = {"name": fault.name, "rule": fault.rule, "sentence": fault.sentence, "alone": False}
+        self.tally.findings.setdefault(fault.name, entry)
 
 
 def told(number: int, outcome: Outcome) -> str:
@@ -199,7 +220,8 @@ def report(team: Team, seconds: float) -> int:
     write_json(RESULTS / REPORT, table)
     for one in findings:
         path = team.folder / "findings" / f"{one['name']}.json"
-        complain(f"FOUND {one['rule']}: {one['sentence']}\n  again: make fuzz REPLAY={shown(path)}")
+        kept = path if variables.bug or variables.dut or not one.get("alone") else keep(path)
+        complain(f"FOUND {one['rule']}: {one['sentence']}\n  again: make fuzz REPLAY={shown(kept)}")
     say(
         f"fuzz: {tally.genomes:,} genomes in {seconds:.0f} s, {tally.points:,} of {tally.points_total:,} "
         f"coverage points, {tally.new:,} new genomes in {shown(team.folder / 'corpus')}, "
@@ -209,6 +231,14 @@ def report(team: Team, seconds: float) -> int:
     if not tally.genomes:
         raise FlowError("not one genome was played.")
     return 1 if findings else 0
+
+
+def keep(path: Path) -> Path:
+    """Put a finding among the seeds of the plan: `FuzzSeeds` fails until it is mended. Where it is then."""
+    seed = SEEDS / path.name
+    if not seed.exists():
+        write_atomically(seed, path.read_text(encoding="utf-8"))
+    return seed
 
 
 def replay(variables: Variables, plan: Plan, path: Path) -> int:
@@ -232,6 +262,7 @@ def replay(variables: Variables, plan: Plan, path: Path) -> int:
         say("  " + " ".join(str(value) for value in step))
     for fault in outcome.counters.get("faults", []):
         say(str(fault))
+    say(f"packets: {shown(folder / 'packets.txt')}")
     if not outcome.passed:
         complain(f"FOUND {outcome.message}")
         return 1

@@ -31,8 +31,8 @@ def waiting(facts: Facts, completions: Completions, queues: Iterable[QueueState]
 def _queue(state: QueueState) -> Iterator[str]:
     if state.owes_look:
         yield "a kick for the available index to be read"
-    if state.exposed:
-        yield f"{state.exposed} chains from available index {state.next_slot} on to be taken"
+    if state.due:
+        yield f"{state.due} chains from available index {state.next_slot} on to be taken"
     for chain in state.chains[:_SHOWN]:
         yield f"{chain}: {chain.stage}"
     if len(state.chains) > _SHOWN:

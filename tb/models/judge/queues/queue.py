@@ -86,7 +86,7 @@ class JudgedQueue:
 
     def _accuse_unused(self) -> None:
         state = self.state
-        if state.exposed:
-            state.verdict("BAD-DEV-11", f"{state.exposed} available chains were never taken")
+        if state.due:
+            state.verdict("BAD-DEV-11", f"{state.due} available chains were never taken")
         for chain in state.chains:
             state.verdict("BAD-DEV-11", f"{chain} was never used ({chain.stage})")

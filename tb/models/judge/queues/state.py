@@ -131,6 +131,12 @@ class QueueState:
         return (self.seen - self.next_slot) & 0xFFFF
 
     @property
+    def due(self) -> int:
+        """Slots the function must read: those the guest has not taken back by moving its index back."""
+        ahead = (self.told - self.next_slot) & 0xFFFF
+        return ahead if ahead <= self.exposed else 0
+
+    @property
     def deciding(self) -> bool:
         """Whether used elements are written whose interrupt the function has no business to send yet."""
         return bool(self.undecided or self.open_samples or self.elements)
@@ -143,7 +149,7 @@ class QueueState:
     @property
     def idle(self) -> bool:
         """Whether the function has nothing to do for this queue that anybody knows of."""
-        return not (self.owes_look or self.exposed or self.chains)
+        return not (self.owes_look or self.due or self.chains)
 
     # --- why it stops
 

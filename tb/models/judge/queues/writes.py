@@ -55,6 +55,7 @@ class QueueWrites:
         place = chain.owed_at(address)
         if place is None:
             return False
+        self._queue.last_dma_ns = self._queue.facts.record.time_ns
         if chain.dead and not chain.suspect:
             chain.suspect = True
             what = f"{chain} gets bytes at {address:#x} although the queue must stop: {self._queue.stopped}"
