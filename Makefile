@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 PYTHON ?= python3
 ENVIRONMENT := sim_build/venv
 STAMP := $(ENVIRONMENT)/.complete
-COMMANDS := sim test regress waves oracle guest bench bugs hostile fuzz lint
+COMMANDS := sim test regress waves oracle guest bench bugs mutants hostile fuzz lint
 # A stamp whose interpreter has gone is no stamp.
 RENEW := $(if $(wildcard $(ENVIRONMENT)/bin/python),,renew)
 
@@ -50,6 +50,8 @@ clean:
 #>                  KIND=kind JOBS= SEED=
 #> make fuzz      random guests, hosts and disks evolve on the RTL towards states that were never reached
 #>                  HOURS=n|forever GENOMES=n SEED= CONFIG= DUT= JOBS=n CORPUS=folder BUG=; one again: REPLAY=file WAVES=1
+#> make mutants   small changes of the RTL, each of which some test must notice
+#>                  N=n SEED= FILE=part of a path CONFIG= JOBS= MINUTES= PAIRS=1 SEU=1; one again: MUTANT=name
 #> make bench     performance figures
 #> make lint      the linters for Python and SystemVerilog
 #> make clean     removes everything generated (sim_build/)

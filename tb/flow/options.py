@@ -32,6 +32,7 @@ class SimOptions:
     its progress to ("" for none).
 
     `faults` are the numbers of the planted faults that are on, for a build that has some (at most two).
+    `upset` is a register's number, the bit of it that flips, and when (ns), for a build that can do that.
     `stop_at` are the rules at whose first verdict the run ends itself; `limit_ns` is the simulated time at
     which it ends itself at the latest (0: no limit).
     """
@@ -51,6 +52,7 @@ class SimOptions:
     results_dir: str = "."
     progress: str = ""
     faults: tuple[int, ...] = ()
+    upset: tuple[int, ...] = ()
     stop_at: tuple[str, ...] = ()
     limit_ns: int = 0
 
@@ -71,7 +73,7 @@ class SimOptions:
         unknown = sorted(set(values) - known)
         if unknown:
             raise ValueError(f"{VARIABLE} has unknown fields: {', '.join(unknown)}")
-        for name in ("faults", "stop_at"):
+        for name in ("faults", "upset", "stop_at"):
             if name in values:
                 values[name] = tuple(values[name])
         return cls(**values)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tb.flow.paths import ROOT
 from tb.flow.planted import PlantedBug, plant
-from tb.mutation.alternatives import Alternative, package, rendered
+from tb.mutation.alternatives import Alternative, Condition, chosen, package, rendered
 from tb.mutation.difference import NotAlternativeError, alternatives_of, constant_functions
 from tb.mutation.names import FILE_NAME
 from tb.mutation.syntax import SourceError
@@ -87,14 +87,18 @@ def plant_together(bugs: Sequence[PlantedBug], folder: Path) -> tuple[PlantedCop
 
 
 def write_copy(
-    folder: Path, clean: Mapping[str, str], alternatives: Mapping[str, Sequence[Alternative]], faults: int
+    folder: Path,
+    clean: Mapping[str, str],
+    alternatives: Mapping[str, Sequence[Alternative]],
+    faults: int,
+    condition: Condition = chosen,
 ) -> None:
     """Copy `rtl/` into `folder`, with the alternatives and the package that chooses among them."""
     shutil.rmtree(folder / "rtl", ignore_errors=True)
     shutil.copytree(ROOT / "rtl", folder / "rtl")
     for name, ones in alternatives.items():
         if ones:
-            (folder / name).write_text(rendered(clean[name], ones), encoding="utf-8")
+            (folder / name).write_text(rendered(clean[name], ones, condition), encoding="utf-8")
     (folder / FILE_NAME).write_text(package(faults), encoding="utf-8")
     listed = (folder / FILE_LIST).read_text(encoding="utf-8")
     (folder / FILE_LIST).write_text(f"{Path(FILE_NAME).name}\n{listed}", encoding="utf-8")

@@ -25,7 +25,7 @@ from tb.flow.paths import ROOT, shown
 from tb.flow.plan import Run
 from tb.flow.process import Ended, run_program
 from tb.flow.progress import Position, ProgressReader
-from tb.mutation.names import FAULT_PLUSARGS
+from tb.mutation.names import FAULT_PLUSARGS, UPSET_PLUSARGS
 
 COUNTERS = "counters.json"
 VERDICTS = "verdicts.jsonl"
@@ -147,6 +147,7 @@ async def _simulate(
         f"+verilator+seed+{options.seed % (2**31 - 1) + 1}",
         *([f"+hostile={options.hostile}"] if options.hostile else []),
         *(f"+{name}={fault}" for name, fault in zip(FAULT_PLUSARGS, options.faults, strict=False)),
+        *(f"+{name}={value}" for name, value in zip(UPSET_PLUSARGS, options.upset, strict=False)),
     ]
     ended = await run_program(
         command + (["--trace"] if options.waves else []),

@@ -34,6 +34,12 @@ class Variables:
     kind: str | None = None
     hostile: str = ""
     bug: str | None = None
+    count: int = 600
+    file: str | None = None
+    mutant: str | None = None
+    pairs: bool = False
+    minutes: int | None = None
+    upsets: bool = False
     traces: Path | None = None
     profile: str | None = None
     live: bool = False
@@ -148,6 +154,12 @@ READERS: dict[str, Reader] = {
     "KIND": Reader("kind", str),
     "HOSTILE": Reader("hostile", str),
     "BUG": Reader("bug", str),
+    "N": Reader("count", lambda text: _number("N", text, 1, 100_000)),
+    "FILE": Reader("file", str),
+    "MUTANT": Reader("mutant", str),
+    "MINUTES": Reader("minutes", lambda text: _number("MINUTES", text, 1, 100_000)),
+    "SEU": Reader("upsets", lambda text: _flag("SEU", text)),
+    "PAIRS": Reader("pairs", lambda text: _flag("PAIRS", text)),
     "TRACES": Reader("traces", lambda text: _existing("TRACES", text)),
     "PROFILE": Reader("profile", str),
     "LIVE": Reader("live", lambda text: _flag("LIVE", text)),
@@ -182,6 +194,7 @@ TAKEN: dict[str, tuple[str, ...]] = {
     "bugs": ("BUG", "JOBS", "SEED"),
     "fuzz": ("DUT", "HOURS", "GENOMES", "SEED", "CONFIG", "JOBS", "CORPUS", "BUG", "REPLAY", "WAVES"),
     "hostile": ("KIND", "JOBS", "SEED"),
+    "mutants": ("N", "SEED", "FILE", "MUTANT", "PAIRS", "SEU", "MINUTES", "CONFIG", "JOBS"),
     "lint": (),
 }
 # Names that make itself understands in this project, beside those of a command.

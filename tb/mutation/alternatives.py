@@ -12,10 +12,10 @@ caller answers.
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tb.mutation.names import FAULT_PLUSARGS, PACKAGE_NAME
+from tb.mutation.names import FAULT_PLUSARGS, PACKAGE_NAME, REACHED, REACHED_FILE
 from tb.mutation.syntax import Span
 
 
@@ -31,12 +31,16 @@ class Form(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """With `fault` on, `span` of the source reads `text`. A net's text is the whole declaration."""
+    """With `fault` on, `span` of the source reads `text`. A net's text is the whole declaration.
+
+    `same` is an expression that is true while that makes no difference, empty where there is none.
+    """
 
     span: Span
     form: Form
     fault: int
     text: str
+    same: str = ""
 
 
 def package(faults: int) -> str:
@@ -59,37 +63,111 @@ endpackage
 """
 
 
-def condition(fault: int) -> str:
+def probing_package() -> str:
+    """The package of a copy that has no fault on and tells which would have made a difference."""
+    return f"""// Which planted faults would have made a difference. Part of a copy only.
+package {PACKAGE_NAME};
+  import "DPI-C" function bit {REACHED}(input int number);
+endpackage
+"""
+
+
+def probing_program(faults: int) -> str:
+    """Its other half, in C++: each number once into a file of the folder it runs in."""
+    return f"""// Which planted faults would have made a difference. Part of a copy only.
+#include <cstdio>
+namespace {{
+bool reached[{faults + 1}];
+}}
+extern "C" unsigned char {REACHED}(int number) {{
+  static FILE* const file = std::fopen("{REACHED_FILE}", "w");
+  if (!reached[number] && file) {{
+    reached[number] = true;
+    std::fprintf(file, "%d\\n", number);
+    std::fflush(file);
+  }}
+  return 0;
+}}
+"""
+
+
+def chosen(one: Alternative) -> str:
     """The expression that is true while a fault is on."""
-    return f"{PACKAGE_NAME}::on[{fault}]"
+    return f"{PACKAGE_NAME}::on[{one.fault}]"
 
 
-def rendered(text: str, alternatives: Sequence[Alternative]) -> str:
+def probed(one: Alternative) -> str:
+    """An expression that is never true, and notes that the fault would have made a difference."""
+    called = f"{PACKAGE_NAME}::{REACHED}({one.fault})"
+    return f"({one.same}) ? 1'b0 : {called}" if one.same else called
+
+
+Condition = Callable[[Alternative], str]
+
+
+def rendered(text: str, alternatives: Sequence[Alternative], condition: Condition = chosen) -> str:
     """The text with all alternatives in it.
 
     Spans must be nested, equal or apart. Where one lies within another the inner choice is part of the
     outer one's original.
     """
     ordered = sorted(alternatives, key=lambda one: (one.span[0], one.form is not Form.ADDED, -one.span[1]))
-    return _rendered(text, (0, len(text)), ordered)
+    return _Writer(text, condition).written((0, len(text)), ordered)
 
 
-def _rendered(text: str, span: Span, alternatives: Sequence[Alternative]) -> str:
-    """The text of `span`; `alternatives` lie within it, in order."""
-    pieces = []
-    position = span[0]
-    index = 0
-    while index < len(alternatives):
-        here, form = alternatives[index].span, alternatives[index].form
-        last = index
-        while last < len(alternatives) and _within(alternatives[last], here, form):
-            last += 1
-        group = alternatives[index:last]
-        own = [one for one in group if one.span == here and one.form is form]
-        inner = [one for one in group if not (one.span == here and one.form is form)]
-        pieces += [text[position : here[0]], WRITERS[form](text, _rendered(text, here, inner), own)]
-        position, index = here[1], last
-    return "".join([*pieces, text[position : span[1]]])
+class _Writer:
+    """Writes a text with choices in it."""
+
+    def __init__(self, text: str, condition: Condition) -> None:
+        self._text = text
+        self._condition = condition
+        self._writers: dict[Form, Callable[[str, Sequence[Alternative]], str]] = {
+            Form.EXPRESSION: self._expression,
+            Form.STATEMENT: self._statement,
+            Form.ASSIGN: self._assign,
+            Form.NET: self._net,
+            Form.ADDED: self._added,
+        }
+
+    def written(self, where: Span, alternatives: Sequence[Alternative]) -> str:
+        """The text of a span; `alternatives` lie within it, in order."""
+        pieces = []
+        position = where[0]
+        index = 0
+        while index < len(alternatives):
+            here, form = alternatives[index].span, alternatives[index].form
+            last = index
+            while last < len(alternatives) and _within(alternatives[last], here, form):
+                last += 1
+            group = alternatives[index:last]
+            own = [one for one in group if one.span == here and one.form is form]
+            inner = [one for one in group if not (one.span == here and one.form is form)]
+            pieces += [self._text[position : here[0]], self._writers[form](self.written(here, inner), own)]
+            position, index = here[1], last
+        return "".join([*pieces, self._text[position : where[1]]])
+
+    def _expression(self, original: str, own: Sequence[Alternative]) -> str:
+        choices = "".join(f"({self._condition(one)}) ? ({one.text}) : " for one in own)
+        return f"({choices}({original}))"
+
+    def _statement(self, original: str, own: Sequence[Alternative]) -> str:
+        return f"begin {self._if([(one, one.text) for one in own], original)} end"
+
+    def _assign(self, original: str, own: Sequence[Alternative]) -> str:
+        choices = [(one, one.text.removeprefix("assign")) for one in own]
+        return f"always_comb begin {self._if(choices, original.removeprefix('assign'))} end"
+
+    def _net(self, original: str, own: Sequence[Alternative]) -> str:
+        declaration, value = _variable(original)
+        choices = [(one, _variable(one.text)[1]) for one in own]
+        return f"{declaration} always_comb begin {self._if(choices, value)} end"
+
+    def _added(self, original: str, own: Sequence[Alternative]) -> str:
+        return "".join(f"\n{one.text}\n" for one in own)
+
+    def _if(self, choices: Sequence[tuple[Alternative, str]], original: str) -> str:
+        written = "".join(f"if ({self._condition(one)}) begin {text} end else " for one, text in choices)
+        return f"{written}begin {original} end"
 
 
 def _within(one: Alternative, span: Span, form: Form) -> bool:
@@ -99,45 +177,7 @@ def _within(one: Alternative, span: Span, form: Form) -> bool:
     return span[0] <= one.span[0] and one.span[1] <= span[1]
 
 
-def _expression(text: str, original: str, own: Sequence[Alternative]) -> str:
-    choices = "".join(f"{condition(one.fault)} ? ({one.text}) : " for one in own)
-    return f"({choices}({original}))"
-
-
-def _statement(text: str, original: str, own: Sequence[Alternative]) -> str:
-    choices = "".join(f"if ({condition(one.fault)}) begin {one.text} end else " for one in own)
-    return f"begin {choices}begin {original} end end"
-
-
-def _assign(text: str, original: str, own: Sequence[Alternative]) -> str:
-    choices = [(one.fault, one.text.removeprefix("assign")) for one in own]
-    return _always_comb(choices, original.removeprefix("assign"))
-
-
-def _net(text: str, original: str, own: Sequence[Alternative]) -> str:
-    declaration, value = _variable(original)
-    return f"{declaration} {_always_comb([(one.fault, _variable(one.text)[1]) for one in own], value)}"
-
-
 def _variable(net: str) -> tuple[str, str]:
     """A net's declaration as a variable's without value, and the assignment of the value."""
     left, _, value = net.removeprefix("wire").rstrip(";").partition("=")
     return f"logic{left.rstrip()};", f"{left.split()[-1]} ={value};"
-
-
-def _always_comb(choices: Sequence[tuple[int, str]], original: str) -> str:
-    written = "".join(f"if ({condition(fault)}) begin {text} end else " for fault, text in choices)
-    return f"always_comb begin {written}begin {original} end end"
-
-
-def _added(text: str, original: str, own: Sequence[Alternative]) -> str:
-    return "".join(f"\n{one.text}\n" for one in own)
-
-
-WRITERS = {
-    Form.EXPRESSION: _expression,
-    Form.STATEMENT: _statement,
-    Form.ASSIGN: _assign,
-    Form.NET: _net,
-    Form.ADDED: _added,
-}

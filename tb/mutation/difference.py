@@ -137,7 +137,7 @@ class _Comparison:
         if member.kind not in ADDABLE:
             raise NotAlternativeError(f"it adds a member that is a {member.kind.name}")
         known = {token.rawText for token in identifiers(self._before.root)}
-        for name in _declared(member):
+        for name in declared(member):
             if name in known or not name.endswith(f"_f{self._fault}"):
                 raise _RenamedError(name)
         for name in _driven(member):
@@ -153,9 +153,9 @@ class _Comparison:
         """Replace the smallest pair around the end of `path` that has a form."""
         for old, new in reversed(path):
             if isinstance(old, ParameterDeclarationStatementSyntax):
-                raise _RenamedError(_declared(old)[0])
+                raise _RenamedError(declared(old)[0])
             if isinstance(old, FunctionDeclarationSyntax):
-                raise _RenamedError(_declared(old)[0])
+                raise _RenamedError(declared(old)[0])
             if old.kind in CONSTANT_PLACES:
                 if not any(isinstance(one, ParameterDeclarationStatementSyntax) for one, _ in path):
                     raise NotAlternativeError(f"it changes a {old.kind.name}")
@@ -190,10 +190,10 @@ def _partner(one: SyntaxNode, others: Sequence[SyntaxNode]) -> SyntaxNode:
     alike = [other for other in others if other.kind is one.kind]
     if not alike:
         raise NotAlternativeError(f"it takes away a member that is a {one.kind.name}")
-    words, names = spelling(one), set(_declared(one)) | set(_driven(one))
+    words, names = spelling(one), set(declared(one)) | set(_driven(one))
 
     def likeness(other: SyntaxNode) -> tuple[int, float]:
-        common = names & (set(_declared(other)) | set(_driven(other)))
+        common = names & (set(declared(other)) | set(_driven(other)))
         return len(common), difflib.SequenceMatcher(None, words, spelling(other), False).ratio()
 
     return max(alike, key=likeness)
@@ -214,11 +214,11 @@ def _form(node: SyntaxNode) -> Form | None:
 def _function_around(path: Sequence[Pair]) -> str:
     for old, _ in path:
         if isinstance(old, FunctionDeclarationSyntax):
-            return _declared(old)[0]
+            return declared(old)[0]
     return ""
 
 
-def _declared(member: SyntaxNode) -> list[str]:
+def declared(member: SyntaxNode) -> list[str]:
     """The names that a member declares."""
     if isinstance(member, FunctionDeclarationSyntax):
         return [str(member.prototype.name).strip()]
@@ -256,7 +256,7 @@ def _members(source: Parsed) -> Iterator[tuple[int, list[str], str]]:
     """Where each localparam and function starts, what it declares, and its text."""
     for node in descendants(source.root):
         if node.kind in (SyntaxKind.ParameterDeclarationStatement, SyntaxKind.FunctionDeclaration):
-            yield span(node)[0], _declared(node), source.of(node)
+            yield span(node)[0], declared(node), source.of(node)
 
 
 def constant_functions(sources: Sequence[str]) -> frozenset[str]:
@@ -266,7 +266,7 @@ def constant_functions(sources: Sequence[str]) -> frozenset[str]:
     for text in sources:
         for node in descendants(Parsed(text).root):
             if isinstance(node, FunctionDeclarationSyntax):
-                calls.setdefault(_declared(node)[0], set()).update(_called(node))
+                calls.setdefault(declared(node)[0], set()).update(_called(node))
             elif node.kind in CONSTANT_PLACES:
                 needed.update(_called(node))
     reached: set[str] = set()

@@ -41,9 +41,9 @@ def _chosen(node: SyntaxNode, fault: int) -> SyntaxNode | None:
     """The branch that is taken, where `node` is a choice between faults."""
     below = children(node)
     if node.kind is SyntaxKind.ConditionalStatement:
-        number = CHOICE.fullmatch("".join(spelling(below[0])))
+        number = CHOICE.fullmatch("".join(spelling(below[0])).strip("()"))
         return None if number is None else below[1] if int(number[1]) == fault else children(below[2])[0]
     if node.kind is SyntaxKind.ConditionalExpression:
-        number = CHOICE.fullmatch("".join(spelling(below[0])))
+        number = CHOICE.fullmatch("".join(spelling(below[0])).strip("()"))
         return None if number is None else below[1] if int(number[1]) == fault else below[2]
     return None

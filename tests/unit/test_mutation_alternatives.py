@@ -142,7 +142,9 @@ def test_a_function_that_computes_constants_is_not_touched() -> None:
 def test_an_expression_is_an_operand_of_a_choice() -> None:
     start = CLEAN.index("a_i & sum")
     one = Alternative((start, start + len("a_i & sum")), Form.EXPRESSION, 1, "a_i ^ sum")
-    assert "wire [3:0] both = (planted_faults::on[1] ? (a_i ^ sum) : (a_i & sum));" in rendered(CLEAN, [one])
+    assert "wire [3:0] both = ((planted_faults::on[1]) ? (a_i ^ sum) : (a_i & sum));" in rendered(
+        CLEAN, [one]
+    )
 
 
 def test_the_package_reads_both_plusargs() -> None:
