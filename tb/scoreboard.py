@@ -42,17 +42,19 @@ class JudgeLike(Protocol):
     @property
     def waiting(self) -> list[str]: ...
 
-    def tlp(self, time_ns: int, channel: Channel, tlp: Tlp) -> None: ...
+    def pass_time(self, time_ns: int, held_ns: int) -> None: ...
 
-    def malformed(self, time_ns: int, channel: Channel, error: TlpError) -> None: ...
+    def tlp(self, time_ns: int, channel: Channel, tlp: Tlp, held_ns: int) -> None: ...
 
-    def media(self, time_ns: int, event: MediaEvent) -> None: ...
+    def malformed(self, time_ns: int, channel: Channel, error: TlpError, held_ns: int) -> None: ...
+
+    def media(self, time_ns: int, event: MediaEvent, held_ns: int) -> None: ...
 
     def unanswered(self, time_ns: int, tag: int) -> None: ...
 
     def cold_reset(self, time_ns: int) -> None: ...
 
-    def end_of_test(self, time_ns: int) -> None: ...
+    def end_of_test(self, time_ns: int, held_ns: int) -> None: ...
 
 
 class MismatchError(AssertionError):
@@ -106,6 +108,13 @@ class Scoreboard(uvm_scoreboard):
         """Whether the function owes nothing that anybody knows of."""
         return self.judge.idle
 
+    def pass_time(self) -> None:
+        """Let the judge tell what is overdue by now; while a packet is still on its way it must wait."""
+        self.link.drain()
+        memory = self.link.memory
+        if not memory.unfinished and not self.guard.reason:
+            self.judge.pass_time(memory.time_ns, memory.held_ns)
+
     def unanswered(self, tag: int) -> None:
         """The host has decided not to answer the DMA read with `tag`, or not in time.
 
@@ -122,7 +131,7 @@ class Scoreboard(uvm_scoreboard):
         if unfinished:
             sentence = f"{unfinished} packets or disk events still wait for a last beat on the pins."
             self.log.add(Verdict(now, "PIN-LAST", sentence))
-        self.judge.end_of_test(now)
+        self.judge.end_of_test(now, self.link.memory.held_ns)
 
     def wedged(self, how: str, waiting: list[str]) -> None:
         """Nothing moves any more, or always the same; `how` is a sentence, `waiting` says what for."""
@@ -157,12 +166,13 @@ class Scoreboard(uvm_scoreboard):
         if self.guard.watching:
             self.guard.packet(seen)
         if seen.error is None and seen.tlp is not None:
-            self.judge.tlp(seen.time_ns, seen.channel, seen.tlp)
+            self.judge.tlp(seen.time_ns, seen.channel, seen.tlp, seen.held_ns)
         else:
-            self.judge.malformed(seen.time_ns, seen.channel, seen.error or TlpError("unreadable"))
+            error = seen.error or TlpError("unreadable")
+            self.judge.malformed(seen.time_ns, seen.channel, error, seen.held_ns)
 
     def _media(self, seen: MediaObservation) -> None:
-        self.judge.media(seen.time_ns, seen.event)
+        self.judge.media(seen.time_ns, seen.event, seen.held_ns)
 
     def _fault(self, fault: PinFault) -> None:
         if not self.guard.reason:

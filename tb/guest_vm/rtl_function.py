@@ -21,11 +21,11 @@ Write = Callable[[int, int, int], Awaitable[None]]
 ADVANCE_NS = 1_000
 """Simulated time between two looks at the socket while the function works."""
 QUIET_NS = 3_000
-"""So long the pins must be still before a function that owes nothing counts as idle: what the judge cannot
-see, such as the way from a ring to its interrupt, takes less."""
+"""So long the pins must be still before a function that owes nothing counts as idle."""
 SILENCE_LIMIT_NS = 4_000_000
-"""A function that owes something and leaves the pins still for so long will never go on: longer than its
-longest silent work, which is to wait for a completion that does not come."""
+"""When something is owed and the pins are still for so long, nobody will ever go on: longer than the longest
+silent work, which is to wait for a completion that does not come. What the function owes by itself the judge
+has told long before, since it counts time as well."""
 
 
 class GuestRam:
@@ -129,6 +129,7 @@ class RtlFunction:
 
     async def advance(self) -> None:
         await self._bus.delay(ADVANCE_NS)
+        self._env.scoreboard.pass_time()
         seen = self._env.link.memory.observed_bytes
         if seen != self._seen:
             self._seen = seen

@@ -1,7 +1,8 @@
-// Counts the time in which somebody else holds the function up. It drives nothing.
+// Counts the time that is not the function's own. It drives nothing.
 //
-// That is each clock in which a beat that the function offers is not taken, or the next beat of a packet, or of
-// data, on its way to the function is not there. What the function needs for itself is the rest.
+// That is each clock in which a beat that the function offers is not taken, in which the next beat of a packet or of
+// data on its way to the function is not there, and in which a beat of DMA or of the disk's data passes. In the rest
+// of the time nothing outside keeps the function from what it has to do. Accesses to its registers do not count.
 module hold_watch
   import harness_pkg::*;
 #(
@@ -9,10 +10,10 @@ module hold_watch
 ) (
     input logic clk_i,
     input logic rst_ni,
-    input logic tx_req_waits_i,
+    input logic tx_req_valid_i,
+    input logic blk_wdata_valid_i,
     input logic tx_cpl_waits_i,
     input logic blk_req_waits_i,
-    input logic blk_wdata_waits_i,
     input logic rx_cpl_valid_i,
     input logic rx_cpl_ready_i,
     input logic rx_cpl_last_i,
@@ -25,8 +26,8 @@ module hold_watch
 
   logic inside_cpl_q, inside_rdata_q;  // a beat has passed, and it was not the last
 
-  wire refused = tx_req_waits_i || tx_cpl_waits_i || blk_req_waits_i || blk_wdata_waits_i;
-  wire gap     = (inside_cpl_q && !rx_cpl_valid_i) || (inside_rdata_q && !blk_rdata_valid_i);
+  wire cpl_moves   = rx_cpl_valid_i ? rx_cpl_ready_i : inside_cpl_q;
+  wire rdata_moves = blk_rdata_valid_i ? blk_rdata_ready_i : inside_rdata_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -39,7 +40,8 @@ module hold_watch
   end
 
   always_ff @(posedge clk_i) begin
-    if (rst_ni && (refused || gap)) harness_held(Period);
+    if (rst_ni && (tx_req_valid_i || blk_wdata_valid_i || tx_cpl_waits_i || blk_req_waits_i || cpl_moves || rdata_moves))
+      harness_held(Period);
   end
 
 endmodule

@@ -30,7 +30,7 @@ _KEPT_RESPONSES = 4
 class Observation:
     """One packet as the pins carried it.
 
-    `held_ns` is how much of `time_ns` the host has held the function up. `tlp` is None where the header could
+    `held_ns` is how much of `time_ns` was not the function's own. `tlp` is None where the header could
     not be read; `error` says why.
     """
 

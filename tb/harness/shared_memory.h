@@ -91,7 +91,7 @@ struct SharedMemory {
   uint64_t time_ns;
   uint64_t unfinished;  // packets that have begun on the pins and not ended, and what waits for them
   uint64_t eager;       // not 0: Python is woken for every packet, not only for those it has to answer
-  uint64_t held_ns;     // time since the start in which the host or the disk has held the function up
+  uint64_t held_ns;     // time since the start that was not the function's own: see hold_watch.sv
   uint64_t coverage;    // address of a `CoverageWindow`, 0 in a build that does not count
   Throttle throttle[kStreams];
   Ring observed;  // simulation to Python

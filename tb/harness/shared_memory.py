@@ -192,7 +192,7 @@ class SharedMemory:
 
     @property
     def held_ns(self) -> int:
-        """How much of `time_ns` the host or the disk has held the function up (see `hold_watch.sv`)."""
+        """How much of `time_ns` was not the function's own: see `hold_watch.sv`."""
         value: int = self._words[self._held]
         return value
 

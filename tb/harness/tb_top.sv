@@ -196,10 +196,10 @@ module tb_top
   hold_watch #(.Period(2 * HalfPeriod)) u_hold (
       .clk_i            (clk),
       .rst_ni           (rst_n),
-      .tx_req_waits_i   (tx_req_valid && !tx_req_ready),
+      .tx_req_valid_i   (tx_req_valid),
+      .blk_wdata_valid_i(blk_wdata_valid),
       .tx_cpl_waits_i   (tx_cpl_valid && !tx_cpl_ready),
       .blk_req_waits_i  (blk_req_valid && !blk_req_ready),
-      .blk_wdata_waits_i(blk_wdata_valid && !blk_wdata_ready),
       .rx_cpl_valid_i   (rx_cpl_valid),
       .rx_cpl_ready_i   (rx_cpl_ready),
       .rx_cpl_last_i    (rx_cpl_last),

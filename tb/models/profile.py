@@ -116,6 +116,27 @@ class Profile:
         "ns by which Deassert_INTA may follow the completion of the ISR read or reset that asks for it "
         "(0: it is ahead of it)",
     )
+    interrupt_latency_ns: int = _choice(
+        "VPCI-INT-02",
+        "ns of its own time in which a cause that the function knows shows in the ISR, and again so many in "
+        "which its interrupt leaves",
+    )
+    completion_latency_ns: int = _choice(
+        "PCI-CFG-01",
+        "ns of its own time from the acceptance of a request, or the completion before, to its completion",
+    )
+    completion_timeout_ns: int = _choice(
+        "BAD-RING-37", "ns after which the function gives up a read that the host does not answer"
+    )
+    dma_latency_ns: int = _choice(
+        "VPCI-Q-17",
+        "ns of its own time that the function may stand still while a queue needs it: kicked, chains "
+        "available, a chain half done, a used index to be written or decided on",
+    )
+    queue_turns: int = _choice(
+        "BAD-REG-06",
+        "most chains that another queue may be served while one waits for its turn (0: no limit)",
+    )
     bus_master_off: Literal["stalls", "clears_driver_ok", "clears_driver_ok_only", "ignored"] = _choice(
         "VPCI-STAT-28",
         "what clearing bus master does to a running function (the last two: DMA goes on all the same)",

@@ -62,13 +62,17 @@ SECTOR = 512
 
 @dataclass(slots=True, frozen=True)
 class Fact:
-    """A packet on a channel, a media event, or (`call`) something to tell the judge."""
+    """A packet on a channel, a media event, or (`call`) something to tell the judge.
+
+    `held_ns` is how much of the time until then the host has held the function up.
+    """
 
     time_ns: int
     channel: Channel | None = None
     tlp: Tlp | None = None
     media: MediaEvent | None = None
     call: Callable[[Judge, int], None] | None = None
+    held_ns: int = 0
 
 
 @dataclass(slots=True)
@@ -486,9 +490,9 @@ def judged(
     for fact in facts:
         time_ns = fact.time_ns
         if fact.tlp is not None and fact.channel is not None:
-            judge.tlp(time_ns, fact.channel, fact.tlp)
+            judge.tlp(time_ns, fact.channel, fact.tlp, fact.held_ns)
         elif fact.media is not None:
-            judge.media(time_ns, fact.media)
+            judge.media(time_ns, fact.media, fact.held_ns)
         elif fact.call is not None:
             fact.call(judge, time_ns)
     if end:

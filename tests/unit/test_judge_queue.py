@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tb.models.judge.media import BlockWriteData
+from tb.models.profile import VIRTIO_PCI_RTL
 from tb.models.virtqueue import F_EVENT_IDX
 from tb.pcie.tlp import Channel, TlpType, completion_for, memory_read, memory_write
 from tests.unit.fake_function import FUNCTION_ID, HOST_ID, RING, FakeFunction, judged
@@ -637,3 +638,37 @@ def test_a_write_cut_off_by_a_reset_gets_no_byte_that_was_not_read() -> None:
     assert_clean([*opened, write, cut, rest[1], answer, completion])
     assert first_rule([*opened, write, *rest, answer, completion]) == "VBLK-06"
     assert first_rule([*opened, *rest]) == "VBLK-06"
+
+
+# --- several queues take turns
+
+
+OTHER_RING = 0x11_0000
+
+
+def passed_over(chains: int) -> Facts:
+    """So many chains of queue 0 are taken while queue 1, kicked before, waits; then it is served, too."""
+    function = FakeFunction(queues=2)
+    function.start()
+    function.io_write(0x0E, 2, 1)
+    function.io_write(0x08, 4, OTHER_RING >> 12)
+    function.hold = True
+    function.io_write(0x10, 2, 1)
+    for number in range(chains):
+        function.request(0, 3 + number, 512, place=0x18_0000)
+        function.kick()
+        function.work(0)
+    function.work(1)
+    return function.facts
+
+
+@pytest.mark.parametrize("queue_turns", [2, 4])
+def test_a_queue_that_waits_is_not_passed_over_for_ever(queue_turns: int) -> None:
+    profile = replace(VIRTIO_PCI_RTL, queue_turns=queue_turns)
+    assert not judged(passed_over(queue_turns), queues=2, profile=profile)
+    verdicts = judged(passed_over(queue_turns + 3), queues=2, profile=profile)
+    assert [verdict.rule for verdict in verdicts] == ["BAD-REG-06"]
+
+
+def test_a_device_may_drain_one_queue_first_when_its_profile_says_so() -> None:
+    assert not judged(passed_over(12), queues=2, profile=replace(VIRTIO_PCI_RTL, queue_turns=0))

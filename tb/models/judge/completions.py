@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from tb.models.judge.record import Record
+from tb.models.judge.facts import Facts
 from tb.pcie.tlp import CompletionStatus, Tlp, TlpType, byte_count, first_address
 
 _LOCKED = TlpType.MEMORY_READ_LOCKED
@@ -63,6 +63,7 @@ class Expected:
     words: list[Word]
     completer_ids: tuple[int, ...]
     sent: int = 0
+    overdue: bool = False
 
 
 class Follower(Protocol):
@@ -77,8 +78,10 @@ class Completions:
     `followers` are told, in their order, that every access up to a number is executed.
     """
 
-    def __init__(self, record: Record) -> None:
-        self._record = record
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        self._record = facts.record
+        self._moved_ns = 0
         self.followers: Sequence[Follower] = ()
         self.waiting: dict[int, Expected] = {}
 
@@ -89,11 +92,14 @@ class Completions:
         given_up = self.waiting.get(key)
         if given_up is not None:
             self._accuse_missing(given_up)
+        if not self.waiting:
+            self._moved_ns = self._record.own_ns
         self.waiting[key] = expected
 
     def completion(self, tlp: Tlp) -> None:
         """Judge a completion the function sent."""
         record = self._record
+        self._moved_ns = record.own_ns
         expected = self.waiting.get(tlp.requester_id << 10 | tlp.tag)
         if expected is None:
             record.verdict(
@@ -203,6 +209,37 @@ class Completions:
         for follower in self.followers:
             follower.settle(order)
 
+    # --- what is owed
+
+    def look(self, own_ns: int) -> int:
+        """Tell which completions are overdue; when to look again."""
+        latency = self._facts.profile.completion_latency_ns
+        if not self.waiting:
+            return own_ns + latency
+        since = self._moved_ns
+        if self._facts.resetting:
+            if self._facts.answers_awaited:
+                return own_ns + latency
+            since = max(since, self._facts.moved_ns)
+        if own_ns - since >= latency:
+            self._accuse_late(f"within {latency} ns in which nothing held it up")
+            return own_ns + latency
+        return since + latency
+
+    def _accuse_late(self, when: str) -> None:
+        """Tell of the first one only: those behind it wait for it."""
+        late = [expected for expected in self.waiting.values() if not expected.overdue]
+        for expected in late:
+            expected.overdue = True
+        if late:
+            what = f"{late[0].tlp} of {late[0].time_ns} ns was not completed {when}."
+            self._record.verdict("PCI-CFG-01", what, "one completion", "none")
+
+    @property
+    def owing(self) -> bool:
+        """Whether a completion is to come that was not given up."""
+        return any(not expected.overdue for expected in self.waiting.values())
+
     def end_of_test(self) -> None:
         """Every request must have been answered."""
         for expected in self.waiting.values():
@@ -210,6 +247,8 @@ class Completions:
 
     def _accuse_missing(self, expected: Expected) -> None:
         """The host has given a request up: it uses its tag again, or the test is over."""
+        if expected.overdue:
+            return
         what = f"{expected.tlp} of {expected.time_ns} ns was never completed."
         self._record.verdict("PCI-CFG-01", what, "one completion", "none")
 

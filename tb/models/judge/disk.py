@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tb.models.devices.base import Gather, MediaFlush, MediaRead, MediaResult, MediaWrite, Operation
+from tb.models.judge.facts import Facts
 from tb.models.judge.media import BlockRequest, BlockResponse, BlockWriteData, MediaOperation
 from tb.models.judge.queues.chain import JudgedChain
 from tb.models.judge.queues.dma import Dma
 from tb.models.judge.queues.state import QueueState
-from tb.models.judge.record import Record
 from tb.models.virtqueue import ChainError
 
 SECTOR = 512
@@ -29,8 +29,9 @@ class _Open:
 class Disk:
     """Matches media events with the operations the device model waits for."""
 
-    def __init__(self, record: Record, dma: Dma) -> None:
-        self._record = record
+    def __init__(self, facts: Facts, dma: Dma) -> None:
+        self._facts = facts
+        self._record = facts.record
         self._dma = dma
         self._open: _Open | None = None
 
@@ -39,12 +40,14 @@ class Disk:
         if self._open is not None:
             self._verdict("VRING-US-05", "The function asked its disk for more before the answer came", event)
         self._open = _Open(event)
+        self._facts.media_owes = event.op != MediaOperation.WRITE
         if not self._claim(self._open):
             self._accuse(event)
             self._open = None
 
     def write_data(self, event: BlockWriteData) -> None:
         """All data of the open write have passed to the disk."""
+        self._facts.media_owes = True
         opened = self._open
         if opened is None or opened.chain is None or opened.queue is None:
             return
@@ -76,6 +79,7 @@ class Disk:
     def response(self, event: BlockResponse) -> None:
         """The disk answered the open request."""
         opened, self._open = self._open, None
+        self._facts.media_owes = False
         if opened is None or opened.chain is None or opened.queue is None:
             return
         queue, chain = opened.queue, opened.chain

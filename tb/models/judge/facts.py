@@ -62,16 +62,32 @@ class Neighbour(Protocol):
 
     def halt(self, rule: str, why: str) -> None: ...
 
+    def passed_over(self, taker: int, chains: int) -> None: ...
+
 
 class Facts:
     """Everything that more than one judge needs.
 
     `model` follows what the guest does (written by the accesses), `snapshots` are the register states the
     function may be in, `function_ids` the ids it may go by, `reads` its outstanding memory reads by tag
-    (written by the requests), `queues` those whose DMA may appear (written by the DMA).
+    (written by the requests), `queues` those whose DMA may appear and `resetting` whether a reset waits for
+    its completion (written by the DMA), `media_owes` whether the media side owes an answer (written by the
+    disk), `moved_ns` when the function's DMA moved last or was given something to move on (`own_ns`).
     """
 
-    __slots__ = ("device", "function_ids", "model", "profile", "queues", "reads", "record", "snapshots")
+    __slots__ = (
+        "device",
+        "function_ids",
+        "media_owes",
+        "model",
+        "moved_ns",
+        "profile",
+        "queues",
+        "reads",
+        "record",
+        "resetting",
+        "snapshots",
+    )
 
     def __init__(self, record: Record, profile: Profile, device: DeviceModel) -> None:
         self.record = record
@@ -83,6 +99,13 @@ class Facts:
         self.function_ids: tuple[int, ...] = (0,)
         self.reads: dict[int, Outstanding] = {}
         self.queues: list[Neighbour] = []
+        self.media_owes = False
+        self.moved_ns = record.own_ns
+        self.resetting = False
+
+    def moved(self) -> None:
+        """The DMA side did something, or was given something to do."""
+        self.moved_ns = self.record.own_ns
 
     @property
     def features(self) -> int:
@@ -98,6 +121,18 @@ class Facts:
     def reads_missing(self) -> bool:
         """Whether a read may end, or have ended, by the function's own completion timeout."""
         return any(read.unanswered for read in self.reads.values())
+
+    @property
+    def answers_awaited(self) -> bool:
+        """Whether the DMA side may stand still because host or media owe it an answer.
+
+        An answer that never comes holds it up until the function's own timeout.
+        """
+        if self.media_owes:
+            return True
+        profile = self.profile
+        since = self.record.time_ns - profile.completion_timeout_ns - profile.dma_latency_ns
+        return any(not read.unanswered or read.time_ns > since for read in self.reads.values())
 
     @property
     def undecided(self) -> bool:

@@ -7,6 +7,7 @@ fall.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from tb.models.devices.base import DeviceModel
 from tb.models.devices.block import BlockDevice
@@ -24,6 +25,15 @@ from tb.models.judge.waiting import waiting
 from tb.models.profile import Profile
 from tb.models.verdict import Verdict
 from tb.pcie.tlp import Channel, Tlp, TlpError, TlpType
+
+
+class Watch(Protocol):
+    """A judge that knows until when something must have happened."""
+
+    def look(self, own_ns: int) -> int:
+        """Tell what is overdue at `own_ns`; when to look again: no later than its deadlines ask."""
+        ...
+
 
 _READ = TlpType.MEMORY_READ
 _WRITE = TlpType.MEMORY_WRITE
@@ -48,12 +58,12 @@ class Judge:
     def _start(self) -> None:
         """Everything as after power-up."""
         self._facts = facts = Facts(self._record, self._profile, self._device)
-        self._completions = Completions(facts.record)
+        self._completions = Completions(facts)
         self._requests = Requests(facts)
         self._interrupts = Interrupts(facts)
         self._dma = Dma(facts, self._interrupts)
         self._accesses = Accesses(facts, self._completions, self._interrupts, self._dma)
-        self._disk = Disk(facts.record, self._dma)
+        self._disk = Disk(facts, self._dma)
         self._completions.followers = (facts.snapshots, self._accesses, self._interrupts, self._dma)
         self._handlers = {
             Channel.RX_REQ: self._accesses.request,
@@ -61,20 +71,41 @@ class Judge:
             Channel.TX_REQ: self._sent,
             Channel.RX_CPL: self._answered,
         }
+        self._watches: tuple[Watch, ...] = (self._interrupts, self._completions, self._dma)
+        self._due_ns = 0
+
+    # --- time
+
+    def pass_time(self, time_ns: int, held_ns: int = 0) -> None:
+        """It is `time_ns`, and nothing has happened since the last fact: tell what is overdue.
+
+        Here and below, `held_ns` is how much of `time_ns` was not the function's own: the host or the media
+        held it up at its pins (beats not taken, data with gaps), or DMA and media data moved.
+        """
+        record = self._record
+        record.time_ns = time_ns
+        record.own_ns = own_ns = time_ns - held_ns
+        record.tlp = None
+        if own_ns >= self._due_ns:
+            self._due_ns = min(watch.look(own_ns) for watch in self._watches)
 
     # --- facts
 
-    def tlp(self, time_ns: int, channel: Channel, tlp: Tlp) -> None:
+    def tlp(self, time_ns: int, channel: Channel, tlp: Tlp, held_ns: int = 0) -> None:
         """A packet was accepted on `channel` at its first beat."""
         record = self._record
-        record.time_ns = time_ns
+        if time_ns - held_ns < self._due_ns:
+            record.time_ns = time_ns
+            record.own_ns = time_ns - held_ns
+        else:
+            self.pass_time(time_ns, held_ns)
         record.tlp = tlp
         self._handlers[channel](tlp)
 
-    def malformed(self, time_ns: int, channel: Channel, error: TlpError) -> None:
+    def malformed(self, time_ns: int, channel: Channel, error: TlpError, held_ns: int = 0) -> None:
         """A packet that cannot be decoded, or breaks a rule of its own, was accepted on `channel`."""
         record = self._record
-        record.time_ns = time_ns
+        self.pass_time(time_ns, held_ns)
         record.tlp = error.tlp
         if channel is Channel.RX_REQ or channel is Channel.RX_CPL:
             return  # the host's own doing; the function drops it
@@ -84,11 +115,10 @@ class Judge:
         elif channel is Channel.TX_REQ and error.tlp is not None and error.tlp.type is _READ:
             self._requests.read(error.tlp, _nothing)
 
-    def media(self, time_ns: int, event: MediaEvent) -> None:
+    def media(self, time_ns: int, event: MediaEvent, held_ns: int = 0) -> None:
         """Something happened on the media side."""
-        record = self._record
-        record.time_ns = time_ns
-        record.tlp = None
+        self.pass_time(time_ns, held_ns)
+        self._facts.moved()
         if isinstance(event, BlockRequest):
             self._disk.request(event)
         elif isinstance(event, BlockWriteData):
@@ -120,11 +150,9 @@ class Judge:
         self._record.time_ns = time_ns
         self._start()
 
-    def end_of_test(self, time_ns: int) -> None:
+    def end_of_test(self, time_ns: int, held_ns: int = 0) -> None:
         """Everything has come to rest: report what is still owed."""
-        record = self._record
-        record.time_ns = time_ns
-        record.tlp = None
+        self.pass_time(time_ns, held_ns)
         self._completions.end_of_test()
         self._requests.end_of_test()
         if self._facts.snapshots.latest.bus_master:
@@ -156,12 +184,11 @@ class Judge:
     @property
     def idle(self) -> bool:
         """Whether the function has nothing to do that anybody knows of: a test may end."""
-        if self._completions.waiting or self._facts.reads_awaited:
+        if self._completions.owing or self._facts.reads_awaited or not self._interrupts.idle:
             return False
         if not self._facts.snapshots.latest.bus_master:
             return True  # its queues rest until it may master the bus again
-        states = [queue.state for queue in self._dma.live.values()]
-        return all(state.idle or state.stopped or state.excused for state in states)
+        return not any(queue.owes for queue in self._dma.live.values())
 
     @property
     def waiting(self) -> list[str]:
@@ -183,7 +210,7 @@ class Judge:
         kind = tlp.type
         if kind is _READ:
             record.dma_scored += 1
-            self._interrupts.packet_sent()
+            self._facts.moved_ns = record.own_ns
             self._requests.memory(tlp)
             self._requests.read(tlp, *self._dma.read(tlp))
         elif kind is not _WRITE:
@@ -193,18 +220,18 @@ class Judge:
             self._accesses.registers.device_config.message(tlp)
         else:
             record.dma_scored += 1
-            self._interrupts.packet_sent()
+            self._facts.moved_ns = record.own_ns
             self._requests.memory(tlp)
             self._dma.write(tlp)
 
     def _completed(self, tlp: Tlp) -> None:
         """A completion the function sent."""
-        self._interrupts.completion_sent()
         self._completions.completion(tlp)
         self._interrupts.completion_judged()
 
     def _answered(self, tlp: Tlp) -> None:
         """A completion the function got."""
+        self._facts.moved()
         late = self._requests.given_up(tlp.tag)
         outcome = self._requests.completion(tlp)
         if outcome is not Outcome.TAKEN:

@@ -11,7 +11,8 @@ from tb.pcie.tlp import Tlp
 class Record:
     """Shared by every judge of one function.
 
-    `time_ns` and `tlp` are those of the fact being judged.
+    `time_ns` and `tlp` are those of the fact being judged. `own_ns` is `time_ns` without the time in which
+    host or media held the function up at its pins, or data moved there: differences of it are its own time.
     """
 
     __slots__ = (
@@ -20,6 +21,7 @@ class Record:
         "interrupts_scored",
         "mismatches",
         "on_verdict",
+        "own_ns",
         "time_ns",
         "tlp",
     )
@@ -27,6 +29,7 @@ class Record:
     def __init__(self, on_verdict: Callable[[Verdict], None]) -> None:
         self.on_verdict = on_verdict
         self.time_ns = 0
+        self.own_ns = 0
         self.tlp: Tlp | None = None
         self.accesses_scored = 0
         self.dma_scored = 0

@@ -38,6 +38,8 @@ class Access:
         if after != before:
             self._facts.snapshots.push(self.order, after)
             self._interrupts.write(self.order, before, after)
+            if after.bus_master != before.bus_master:
+                self._dma.bus_master_switched(self.order)
         self.tell(events, before)
 
     def tell(self, events: Events, before: Snapshot) -> None:

@@ -4,100 +4,87 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from collections.abc import Sequence
 
 from tb.models.judge.interrupts.worlds import World, Worlds
 from tb.models.judge.record import Record
-
-# A cause takes effect inside the function within this time; nothing outside can hold it up.
-CAUSE_LATENCY_NS = 5_000
-# An interrupt that must leave does so before this many other packets have, or, when none are sent, this time
-# has passed and a completion has left: completions do not pass posted packets, but a standing channel is no
-# fault.
-OVERDUE_PACKETS = 8
-OVERDUE_NS = 50_000
-_NEVER = 1 << 62
 
 
 class Debts:
     """Watches the worlds for interrupts that must leave; `asserted` is the INTx level told last.
 
-    `held_ns`: per source the time for which the function may hold its interrupts back.
+    All times are the function's own (`Record.own_ns`). A cause takes effect within `latency_ns` of being
+    known, and an interrupt that is free to leave does so within as much again. `held_ns`: per source the time
+    for which the function may hold its interrupts back.
     """
 
-    def __init__(self, record: Record, worlds: Worlds, held_ns: Sequence[int]) -> None:
+    def __init__(self, record: Record, worlds: Worlds, latency_ns: int, held_ns: Sequence[int]) -> None:
         self._record = record
         self._worlds = worlds
-        self._latencies = [CAUSE_LATENCY_NS + held for held in held_ns]
+        self._latency = latency_ns
+        self._latencies = [latency_ns + held for held in held_ns]
         self._times: list[deque[int]] = [deque() for _ in held_ns]
         self.asserted = False
-        self._sent = 0
-        self._changed_ns = self._changed_sent = 0
-        self._owed_ns: int | None = None
-        self._owed_sent = 0
-        self._look_ns = _NEVER
+        self._changed = 0
+        self._owed: int | None = None
+        self._open = False
 
     def cause(self, source: int) -> None:
         """The function has learnt of a cause of `source`: the time until it takes effect begins."""
-        self._times[source].append(self._record.time_ns + self._latencies[source])
-        self.touch()
+        self._times[source].append(self._record.own_ns + self._latencies[source])
+        self._changed = self._record.own_ns
+        self._open = True
 
     def touch(self) -> None:
-        """What interrupts depend on has changed: look at the debts when the causes have taken effect."""
-        self._changed_ns, self._changed_sent = self._record.time_ns, self._sent
-        self._look_ns = min((times[0] for times in self._times if times), default=self._record.time_ns)
+        """What interrupts depend on has changed, or one has left: what is owed is owed from now on."""
+        self._changed = self._record.own_ns
+        self._owed = None
+        self._open = True
 
-    def packet_sent(self) -> None:
-        """The function has sent a packet other than an interrupt: the clock by which one is overdue."""
-        self._sent += 1
-        if self._record.time_ns >= self._look_ns:
-            self._look()
+    @property
+    def idle(self) -> bool:
+        """Whether no interrupt is on its way, as far as anybody knows."""
+        return not self._open
 
-    def completion_sent(self) -> None:
-        """The function has sent a completion, which no interrupt due long since may follow."""
-        if self._record.time_ns >= self._look_ns:
-            self._look()
-            if self._owed_ns is not None and self._record.time_ns - self._owed_ns > OVERDUE_NS:
-                self._settle_debts()
-
-    def _look(self) -> None:
-        """Whether an interrupt is owed for certain, and since when."""
+    def look(self, own_ns: int) -> int:
+        """Tell what is overdue; when to look again."""
+        again = own_ns + self._latency
+        if not self._open:
+            return again
         self.age()
         worlds = self._worlds.close()
         owing = sum(map(self._owes, worlds))
         if owing < len(worlds):
-            self._owed_ns = None
-            self._look_ns = _NEVER if not owing and not any(self._times) else self._next_look()
-        elif self._owed_ns is None:
-            self._owed_ns, self._owed_sent = self._changed_ns, self._sent
-        elif self._sent - self._owed_sent > OVERDUE_PACKETS:
+            self._owed = None
+            if own_ns - self._changed < self._latency:
+                return min(again, self._changed + self._latency, *self._next())
+            self._settle_debts()  # what was free to leave has left
+            self._open = any(self._times)
+            return min(again, *self._next())
+        if self._owed is None:
+            self._owed = self._changed
+        if own_ns - self._owed >= self._latency:
             self._settle_debts()
+            return again
+        return min(self._owed + self._latency, *self._next())
 
-    def _next_look(self) -> int:
-        waiting = [times[0] for times in self._times if times]
-        return min(waiting) if waiting else self._record.time_ns + CAUSE_LATENCY_NS
+    def _next(self) -> list[int]:
+        """When the next cause must have taken effect."""
+        return [times[0] for times in self._times if times] or [self._record.own_ns + self._latency]
 
     def age(self) -> None:
         """Causes that have waited long enough have taken effect."""
-        now = self._record.time_ns
+        now = self._record.own_ns
         for source, times in enumerate(self._times):
             if times and times[0] <= now:
                 while times and times[0] <= now:
-                    self._changed_ns = max(self._changed_ns, times.popleft())
-                self._changed_sent = self._sent
+                    self._changed = max(self._changed, times.popleft())
                 self._worlds.all_fired(source, len(times))
-
-    def flush(self) -> None:
-        """When nothing has changed for long, an interrupt that was free to leave has left."""
-        long_ago = self._record.time_ns - self._changed_ns > CAUSE_LATENCY_NS
-        if long_ago and self._sent - self._changed_sent > OVERDUE_PACKETS:
-            self._settle_debts()
 
     def _settle_debts(self) -> None:
         worlds = self._worlds
-        self._owed_ns = None
+        self._owed = None
         if worlds.keep(lambda world: not self._owes(world)):
-            if any(self._times):
-                worlds.replace(worlds.set)  # what waits still may take effect from now on
             return
         self._accuse_debt(next(iter(worlds.set)))
         worlds.replace({self._paid(world) for world in worlds.set})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 from tb.models.judge.facts import Facts
@@ -23,11 +24,13 @@ class Interrupts:
         self._facts = facts
         self._config_source = queues
         self._worlds = worlds = Worlds(facts.profile, facts.snapshots.latest, queues + 1)
-        self._debts = debts = Debts(facts.record, worlds, [facts.profile.interrupt_delay_ns] * queues + [0])
+        held = [facts.profile.interrupt_delay_ns] * queues + [0]
+        self._debts = debts = Debts(facts.record, worlds, facts.profile.interrupt_latency_ns, held)
         self._spare = spare = Spare(facts, worlds, queues)
         self._messages = Messages(facts, worlds, debts, spare)
         self._line = Line(facts, worlds, debts, spare)
         self._settled = -1
+        self._touching: deque[int] = deque()
 
     # --- causes and accesses
 
@@ -41,7 +44,6 @@ class Interrupts:
 
     def _cause(self, source: int, generation: int, *, certain: bool) -> None:
         self._debts.age()
-        self._debts.flush()
         self._spare.renew()
         self._worlds.cause(source, generation, certain=certain)
         self._debts.cause(source)
@@ -49,7 +51,6 @@ class Interrupts:
     def write(self, order: int, before: Snapshot, after: Snapshot) -> None:
         """A register write that leads from `before` to `after` was accepted."""
         if after.generation != before.generation:
-            self._debts.completion_sent()  # a reset forgives only what is not overdue
             self._line.lowered_by(order, "VPCI-STAT-08", "the reset")
         self._step(order, after, write_change(self._facts.profile, before, after))
         if before.entries is not after.entries:
@@ -65,7 +66,12 @@ class Interrupts:
             return (world._replace(isr=0, level=0, read=(*world.read, (key, world.isr))),)
 
         self._line.lowered_by(order, "VPCI-INT-02", "the read of the ISR")
-        self._step(order, self._worlds.latest, change)
+        self._step(order, self._worlds.latest, change, touches=self._has_line)
+
+    @property
+    def _has_line(self) -> bool:
+        """Whether the level may count: else a guest that reads the ISR for ever changes nothing."""
+        return not all(state.msix_enable for state in self._worlds.states)
 
     def read_level(self, order: int, key: int) -> None:
         """A read of the Interrupt Status bit was accepted (PCI-CFG-13)."""
@@ -82,10 +88,19 @@ class Interrupts:
         self._debts.age()
         self._worlds.step(order, self._worlds.latest, change)
 
-    def _step(self, order: int, after: Snapshot, change: Callable[[World], tuple[World, ...]]) -> None:
+    def _step(
+        self,
+        order: int,
+        after: Snapshot,
+        change: Callable[[World], tuple[World, ...]],
+        *,
+        touches: bool = True,
+    ) -> None:
         self._debts.age()
         self._worlds.step(order, after, change)
-        self._debts.touch()
+        if touches:
+            self._debts.touch()
+            self._touching.append(order)
 
     def settle(self, order: int) -> None:
         """Every access up to `order` is executed."""
@@ -94,7 +109,9 @@ class Interrupts:
             return
         self._debts.age()
         self._worlds.settle(order)
-        self._debts.touch()
+        while self._touching and self._touching[0] <= order:
+            self._touching.popleft()
+            self._debts.touch()
         self._messages.collect_addresses()
 
     def check_read(self, key: int, seen: int) -> set[int] | None:
@@ -117,13 +134,15 @@ class Interrupts:
         """Judge an INTx message."""
         self._line.message(tlp)
 
-    def packet_sent(self) -> None:
-        """The function has sent a packet other than an interrupt: the clock by which one is overdue."""
-        self._debts.packet_sent()
+    def look(self, own_ns: int) -> int:
+        """Tell what is overdue; when to look again."""
+        self._line.check_deadline()
+        return min(self._debts.look(own_ns), self._line.deadline_ns(own_ns))
 
-    def completion_sent(self) -> None:
-        """The function has sent a completion, which no interrupt due long since may follow."""
-        self._debts.completion_sent()
+    @property
+    def idle(self) -> bool:
+        """Whether no interrupt is on its way, as far as anybody knows."""
+        return self._debts.idle
 
     def completion_judged(self) -> None:
         """What the completion sent last tells is known: an INTx line that its access took down is down."""

@@ -40,7 +40,6 @@ class Line:
             return
         self.check_deadline()
         self._debts.age()
-        self._debts.flush()
 
         def take() -> bool:
             return self._worlds.keep(lambda world: bool(world.shown) and world.line == asserted)
@@ -79,12 +78,18 @@ class Line:
         """
         while self._lowering and self._lowering[0][0] <= order:
             _, rule, what = self._lowering.popleft()
-            self._deadline = (self._record.time_ns + self._facts.profile.intx_deassert_ns, rule, what)
+            self._deadline = (self._record.own_ns + self._facts.profile.intx_deassert_ns, rule, what)
         self.check_deadline()
+
+    def deadline_ns(self, own_ns: int) -> int:
+        """When to check: at the deadline, or where there is none, some time later."""
+        if self._deadline is None:
+            return own_ns + self._facts.profile.interrupt_latency_ns
+        return self._deadline[0]
 
     def check_deadline(self) -> None:
         """Once the time is over, a line without a cause must have been told to be down."""
-        if self._deadline is None or self._record.time_ns < self._deadline[0]:
+        if self._deadline is None or self._record.own_ns < self._deadline[0]:
             return
         _, rule, what = self._deadline
         self._deadline = None

@@ -39,7 +39,6 @@ class Messages:
         if tlp.attributes and self._facts.profile.dma_attributes == "data":
             record.verdict("VPCI-INT-16", "An MSI-X message has relaxed ordering or no snoop.")
         self._debts.age()
-        self._debts.flush()
         data = int.from_bytes(tlp.data, "little")
 
         def known(state: Snapshot, vector: int) -> bool:

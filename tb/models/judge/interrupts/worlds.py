@@ -191,8 +191,8 @@ class Worlds:
         self._base = least
 
     def values_read(self, key: int) -> set[int]:
-        """The values the read named `key` may return; call after `settle`."""
-        return {value for world in self.set for name, value in world.read if name == key}
+        """The values the read named `key` may return, now that it is executed."""
+        return {value for world in self.close() for name, value in world.read if name == key}
 
     def observe_read(self, key: int, seen: int) -> None:
         """The read named `key` returned `seen`, one of `values_read`; anything else removes nothing."""

@@ -78,6 +78,8 @@ class AvailableRing:
         has_index = first <= _INDEX and last >= _SLOTS
         has_flags = first == 0
         has_event = last == _SLOTS + 2 * layout.size + 2
+        if queue.passed:
+            queue.passed.clear()
         if has_index:
             queue.owes_look = False
             queue.event_looked = True

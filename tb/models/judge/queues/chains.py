@@ -27,6 +27,7 @@ class Chains:
     def take(self, index: int, head: int) -> None:
         """The function has read available slot `index`, which holds `head`."""
         queue = self._queue
+        queue.take_turn()
         self._finished_heads.discard(head)
         walk = walk_chain(queue.layout, head, queue.facts.profile, indirect_negotiated=queue.indirect)
         chain = JudgedChain(index, head, walk)

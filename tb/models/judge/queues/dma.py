@@ -13,6 +13,7 @@ from tb.models.virtqueue import RingLayout
 from tb.pcie.tlp import Tlp, enabled_bytes, requested_bytes
 
 _WHOLE = 0xF
+_NEVER = 1 << 62
 
 
 class Dma:
@@ -24,6 +25,7 @@ class Dma:
         self.live: dict[int, JudgedQueue] = {}
         self._retiring: list[tuple[int, list[JudgedQueue]]] = []
         self.generation = 0
+        self._switched = _NEVER
 
     def all_queues(self) -> Iterator[JudgedQueue]:
         """Live queues, then those that a reset not completed yet has ended."""
@@ -52,8 +54,6 @@ class Dma:
         queue = self.live.get(number)
         if queue is None:
             return
-        if self._facts.may_send:
-            queue.at_rest()
         queue.kick()
 
     def _moved(self, event: QueueMoved) -> None:
@@ -68,14 +68,11 @@ class Dma:
     def _tell(self) -> None:
         """Put the queues on the board of facts."""
         self._facts.queues = list(self.all_queues())
+        self._facts.resetting = bool(self._retiring)
 
     def reset(self, order: int, features_before: int) -> None:
         """The guest has asked for a reset: until it completes the old queues may still be served."""
         ended = list(self.live.values())
-        if self._facts.may_send:
-            for queue in ended:
-                queue.state.freeze(features_before)
-                queue.at_rest()
         self.live = {}
         self._retire(order, ended, features_before)
         self.generation += 1
@@ -90,9 +87,30 @@ class Dma:
 
     def settle(self, order: int) -> None:
         """Every access up to `order` is completed: the resets among them are over (VPCI-STAT-04)."""
+        if order >= self._switched:
+            self._switched = _NEVER
+            self._facts.moved()
         if self._retiring:
             self._retiring = [entry for entry in self._retiring if entry[0] > order]
             self._tell()
+
+    def bus_master_switched(self, order: int) -> None:
+        """The access numbered `order` switches bus master: the queues may go on from here, or must wait."""
+        self._switched = order
+        self._facts.moved()
+
+    # --- time
+
+    def look(self, own_ns: int) -> int:
+        """Tell what is overdue of a function that stands still; when to look again."""
+        facts = self._facts
+        latency = facts.profile.dma_latency_ns
+        again = own_ns + latency
+        if own_ns < facts.moved_ns + latency:
+            return facts.moved_ns + latency
+        if not self.live or facts.answers_awaited or not facts.may_send:
+            return again
+        return min(queue.look(own_ns) for queue in self.live.values())
 
     # --- packets
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from tb.models.judge.facts import Deliver, Facts
 from tb.models.judge.interrupts.interrupts import Interrupts
 from tb.models.judge.queues.available import AvailableRing
 from tb.models.judge.queues.chains import Chains
+from tb.models.judge.queues.debt import Debt
 from tb.models.judge.queues.decision import Decision
 from tb.models.judge.queues.reads import QueueReads
 from tb.models.judge.queues.state import QueueState
 from tb.models.judge.queues.used import UsedRing
 from tb.models.judge.queues.writes import QueueWrites
 from tb.models.virtqueue import RingLayout
-
-# A queue without a packet for this time, which waits for nobody, has come to rest.
-QUIET_NS = 50_000
 
 
 class JudgedQueue:
@@ -47,12 +47,23 @@ class JudgedQueue:
         """Another queue has stopped the whole device."""
         self.state.stop(rule, f"{why} (in another queue, which stops the device)")
 
+    def passed_over(self, taker: int, chains: int) -> None:
+        """Queue `taker` took so many chains: it may not do so for ever while this one waits (BAD-REG-06)."""
+        state = self.state
+        if taker == state.number or not (state.owes_look or state.due) or not self.owes:
+            return
+        most = self._facts.profile.queue_turns
+        state.passed[taker] = passed = state.passed.get(taker, 0) + chains
+        if most and passed - chains <= most < passed:
+            what = f"{passed} chains of queue {taker} were taken while this one waits to be looked at"
+            state.verdict("BAD-REG-06", what, f"at most {most}", passed)
+
     def kick(self) -> None:
         """The guest has notified the queue."""
         state = self.state
+        if not self.owes:
+            state.owed_ns = self._facts.record.own_ns
         state.kicked = True
-        if not state.owes_look:
-            state.last_dma_ns = self._facts.record.time_ns  # stood still for good reason until now
         state.owes_look = True
 
     def read(self, address: int, count: int) -> Deliver | None:
@@ -63,30 +74,44 @@ class JudgedQueue:
         """Judge a run of written bytes; False and a `refusal` when they go where they may not."""
         return self._writes.write(address, data)
 
-    def at_rest(self) -> None:
-        """When the queue has stood still for long and waits for nobody: report what it should have done."""
-        state, now = self.state, self._facts.record.time_ns
-        if now - state.last_dma_ns < QUIET_NS or self._facts.reads:
-            return
-        if any(chain.waits_for_media for chain in state.chains):
-            return
-        self.end_of_test()
-        state.last_dma_ns = now
+    # --- what is owed
 
-    def end_of_test(self) -> None:
-        """Report what the function still owes."""
+    def debts(self) -> Iterator[Debt]:
+        """What the function still has to do for the queue: rule and clause, expected and seen."""
         state = self.state
         if state.stopped or state.excused or not state.kicked:
             return
         if state.owes_look:
-            state.verdict("VPCI-Q-17", "a kick was never followed by a read of the available index")
+            yield Debt("VPCI-Q-17", "a kick was not followed by a read of the available index")
         if self._facts.device.wants(state.number):
-            self._accuse_unused()
-        self._used.end_of_test()
+            if state.due:
+                yield Debt("BAD-DEV-11", f"{state.due} available chains were not taken")
+            for chain in state.chains:
+                yield Debt("BAD-DEV-11", f"{chain} was not used ({chain.stage})")
+        yield from self._used.debts()
 
-    def _accuse_unused(self) -> None:
+    @property
+    def owes(self) -> bool:
+        """Whether anything is owed that was not told yet."""
+        return not self.state.accused and any(True for _ in self.debts())
+
+    def look(self, own_ns: int) -> int:
+        """The function stands still and nobody holds it up: tell what it owes; when to look again."""
+        latency = self._facts.profile.dma_latency_ns
+        due = self.state.owed_ns + latency
+        if own_ns < due:
+            return due
+        self._accuse(f"within {latency} ns in which nothing held the function up")
+        return own_ns + latency
+
+    def end_of_test(self) -> None:
+        """Report what the function still owes."""
+        self._accuse("before the end")
+
+    def _accuse(self, when: str) -> None:
         state = self.state
-        if state.due:
-            state.verdict("BAD-DEV-11", f"{state.due} available chains were never taken")
-        for chain in state.chains:
-            state.verdict("BAD-DEV-11", f"{chain} was never used ({chain.stage})")
+        if state.accused:
+            return
+        for debt in self.debts():
+            state.accused = True
+            state.verdict(debt.rule, f"{debt.what} {when}", debt.expected, debt.seen)

@@ -65,7 +65,7 @@ class QueueReads:
         if queue.stopped and not self._still_under_way():
             queue.refuse(queue.stop_rule, f"reads on although the queue must stop: {queue.stopped}")
             return None
-        queue.last_dma_ns = queue.facts.record.time_ns
+        queue.moved()
         return deliver
 
     def _check_snoop(self, address: int) -> None:

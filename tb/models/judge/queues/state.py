@@ -21,7 +21,11 @@ class QueueState:
 
     `kicked`: the guest has notified it at least once; `stopped` says why the queue must stand still until
     reset, and `stop_rule` which rule says so; `excused`: the host has spoilt something on purpose, so nothing
-    is owed any more; `retired`: a reset came between. `chains` are those taken and not used yet.
+    is owed any more; `retired`: a reset came between; `accused`: what is owed has been told. `chains`
+    are those taken and not used yet.
+
+    `last_dma_ns`: when its last packet was seen; `owed_ns`: since when it owes something (`own_ns`);
+    `passed`: how many chains of each other queue were taken since it had its turn.
 
     Of the available ring, free-running 16-bit indices: `seen` the furthest index read, `told` the one read
     last, `next_slot` the next slot to be read; `owes_look` is set from a kick until the index is read again.
@@ -34,6 +38,7 @@ class QueueState:
 
     __slots__ = (
         "_features",
+        "accused",
         "chains",
         "elements",
         "event",
@@ -47,7 +52,9 @@ class QueueState:
         "next_slot",
         "number",
         "open_samples",
+        "owed_ns",
         "owes_look",
+        "passed",
         "published",
         "publishes",
         "refusal",
@@ -67,6 +74,9 @@ class QueueState:
         self.chains: list[JudgedChain] = []
         self.refusal: tuple[str, str, str] | None = None
         self.last_dma_ns = 0
+        self.owed_ns = 0
+        self.passed: dict[int, int] = {}
+        self.accused = False
         self.kicked = False
         self.stopped = ""
         self.stop_rule = ""
@@ -84,6 +94,18 @@ class QueueState:
         self.open_samples = 0
         self.event = 0
         self.event_looked = True
+
+    def moved(self) -> None:
+        """A packet of the queue was seen."""
+        self.last_dma_ns = self.facts.record.time_ns
+        self.accused = False
+
+    def take_turn(self) -> None:
+        """A chain is taken: the other queues wait."""
+        queues = self.facts.queues
+        if len(queues) > 1:
+            for other in queues:
+                other.passed_over(self.number, 1)
 
     # --- verdicts
 

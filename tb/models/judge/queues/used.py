@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from struct import Struct
 
 from tb.models.judge.queues.chains import Chains
+from tb.models.judge.queues.debt import Debt
 from tb.models.judge.queues.decision import Decision
 from tb.models.judge.queues.held import HeldElements
 from tb.models.judge.queues.state import QueueState
@@ -167,21 +169,20 @@ class UsedRing:
     def _verdict(self, rule: str, what: str, expected: object = "", seen: object = "") -> None:
         self._queue.verdict(rule, what, expected, seen)
 
-    # --- the end
+    # --- what is owed at rest
 
-    def end_of_test(self) -> None:
-        """Nothing may be half done."""
-        queue = self._queue
-        if queue.elements or self._partial:
-            self._verdict("VRING-US-03", "used elements were written and never published")
+    def debts(self) -> Iterator[Debt]:
+        """Nothing may stay half done."""
+        if self._queue.elements or self._partial:
+            yield Debt("VRING-US-03", "used elements were written and not published")
         if self._decision.open:
-            self._verdict(
+            yield Debt(
                 "VRING-INT-04",
                 "the function published used elements and did not read whether the guest wants an interrupt",
             )
-        self.check_event()
+        yield from self._event_debts()
 
-    def check_event(self) -> None:
+    def _event_debts(self) -> Iterator[Debt]:
         """At rest the guest must have been asked for the next kick (VRING-KICK-05, VRING-AV-08, VRING-AV-09).
 
         A function that looks by itself need not be kicked.
@@ -190,25 +191,21 @@ class UsedRing:
         if queue.facts.profile.polls:
             return
         if not queue.event_idx:
-            self._check_flags()
+            yield from self._flag_debts()
         elif queue.publishes and queue.event != queue.told:
-            told = queue.told
-            self._verdict(
-                "VRING-KICK-05", "avail_event lags behind what was taken: no kick follows", told, queue.event
-            )
+            what = "avail_event lags behind what was taken, so that no kick follows: it was not written"
+            yield Debt("VRING-KICK-05", what, queue.told, queue.event)
         elif not queue.event_looked:
-            self._verdict(
-                "VRING-AV-09", "the available index was not read again after avail_event was written"
-            )
+            what = "the available index was not read again after avail_event was written,"
+            yield Debt("VRING-AV-09", what)
 
-    def _check_flags(self) -> None:
+    def _flag_debts(self) -> Iterator[Debt]:
         """Without EVENT_IDX used.flags is what stops the guest from kicking."""
         if self._flags:
-            self._verdict("VRING-AV-08", "used.flags asks for no kick, and the function has come to rest")
+            yield Debt("VRING-AV-08", "used.flags asks for no kick, and was not cleared")
         elif not self._queue.event_looked:
-            self._verdict(
-                "VRING-AV-09", "the available index was not read again after used.flags asked for kicks"
-            )
+            what = "the available index was not read again after used.flags asked for kicks,"
+            yield Debt("VRING-AV-09", what)
 
 
 def _word(data: bytes, place: int) -> int:

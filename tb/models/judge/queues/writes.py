@@ -26,6 +26,7 @@ class QueueWrites:
         queue.refusal = None
         if self._until_used:
             if self._write_image(address, data):
+                queue.moved()
                 return True
         else:
             for chain in queue.chains:
@@ -34,7 +35,7 @@ class QueueWrites:
         layout = queue.layout
         if layout.used <= address < layout.end:
             record = queue.facts.record
-            queue.last_dma_ns = record.time_ns
+            queue.moved()
             if self._attributes and record.tlp is not None and record.tlp.attributes:
                 queue.verdict("VPCI-INT-16", "the used ring is written with relaxed ordering or no snoop")
             return self._used.write(address, data)
@@ -55,7 +56,7 @@ class QueueWrites:
         place = chain.owed_at(address)
         if place is None:
             return False
-        self._queue.last_dma_ns = self._queue.facts.record.time_ns
+        self._queue.moved()
         if chain.dead and not chain.suspect:
             chain.suspect = True
             what = f"{chain} gets bytes at {address:#x} although the queue must stop: {self._queue.stopped}"
