@@ -14,6 +14,10 @@ module hold_watch
     input logic blk_wdata_valid_i,
     input logic tx_cpl_waits_i,
     input logic blk_req_waits_i,
+    input logic blk_req_taken_i,
+    input logic blk_req_reads_i,    // with it: the request is a read
+    input logic blk_rsp_taken_i,
+    input logic blk_rsp_error_i,
     input logic rx_cpl_valid_i,
     input logic rx_cpl_ready_i,
     input logic rx_cpl_last_i,
@@ -24,18 +28,23 @@ module hold_watch
   timeunit 1ns;
   timeprecision 1ns;
 
-  logic inside_cpl_q, inside_rdata_q;  // a beat has passed, and it was not the last
+  logic inside_cpl_q;  // a beat of a completion has passed, and it was not the last
+  logic reads_q;       // the disk's request is a read
+  logic rdata_due_q;   // the disk has answered it, and not all of its data have come
 
   wire cpl_moves   = rx_cpl_valid_i ? rx_cpl_ready_i : inside_cpl_q;
-  wire rdata_moves = blk_rdata_valid_i ? blk_rdata_ready_i : inside_rdata_q;
+  wire rdata_moves = blk_rdata_valid_i ? blk_rdata_ready_i : rdata_due_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      inside_cpl_q   <= 1'b0;
-      inside_rdata_q <= 1'b0;
+      inside_cpl_q <= 1'b0;
+      reads_q      <= 1'b0;
+      rdata_due_q  <= 1'b0;
     end else begin
       if (rx_cpl_valid_i && rx_cpl_ready_i) inside_cpl_q <= !rx_cpl_last_i;
-      if (blk_rdata_valid_i && blk_rdata_ready_i) inside_rdata_q <= !blk_rdata_last_i;
+      if (blk_req_taken_i) reads_q <= blk_req_reads_i;
+      if (blk_req_taken_i || (blk_rdata_valid_i && blk_rdata_ready_i && blk_rdata_last_i)) rdata_due_q <= 1'b0;
+      else if (blk_rsp_taken_i) rdata_due_q <= reads_q && !blk_rsp_error_i;
     end
   end
 

@@ -47,18 +47,21 @@ class GuardedJudge:
     def waiting(self) -> list[str]:
         return [] if self._broken else self._judge.waiting
 
-    def tlp(self, time_ns: int, channel: Channel, tlp: Tlp) -> None:
+    def pass_time(self, time_ns: int, held_ns: int) -> None:
+        self._guarded(time_ns, lambda: self._judge.pass_time(time_ns, held_ns))
+
+    def tlp(self, time_ns: int, channel: Channel, tlp: Tlp, held_ns: int) -> None:
         def judged() -> None:
             self.situations.see(channel, tlp, self._judge.standing)
-            self._judge.tlp(time_ns, channel, tlp)
+            self._judge.tlp(time_ns, channel, tlp, held_ns)
 
         self._guarded(time_ns, judged)
 
-    def malformed(self, time_ns: int, channel: Channel, error: TlpError) -> None:
-        self._guarded(time_ns, lambda: self._judge.malformed(time_ns, channel, error))
+    def malformed(self, time_ns: int, channel: Channel, error: TlpError, held_ns: int) -> None:
+        self._guarded(time_ns, lambda: self._judge.malformed(time_ns, channel, error, held_ns))
 
-    def media(self, time_ns: int, event: MediaEvent) -> None:
-        self._guarded(time_ns, lambda: self._judge.media(time_ns, event))
+    def media(self, time_ns: int, event: MediaEvent, held_ns: int) -> None:
+        self._guarded(time_ns, lambda: self._judge.media(time_ns, event, held_ns))
 
     def unanswered(self, time_ns: int, tag: int) -> None:
         self._guarded(time_ns, lambda: self._judge.unanswered(time_ns, tag))
@@ -67,8 +70,8 @@ class GuardedJudge:
         self._broken = False
         self._guarded(time_ns, lambda: self._judge.cold_reset(time_ns))
 
-    def end_of_test(self, time_ns: int) -> None:
-        self._guarded(time_ns, lambda: self._judge.end_of_test(time_ns))
+    def end_of_test(self, time_ns: int, held_ns: int) -> None:
+        self._guarded(time_ns, lambda: self._judge.end_of_test(time_ns, held_ns))
 
     def _guarded(self, time_ns: int, act: Callable[[], None]) -> None:
         """Do it unless the judge is broken; then it knows no more until the next power-up."""

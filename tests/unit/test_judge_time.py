@@ -182,3 +182,21 @@ def test_time_that_passes_without_a_fact_is_enough() -> None:
     assert steps <= 4
     judge.end_of_test(now + LATE_NS)
     assert len(verdicts) == 1, "what was told is not told again"
+
+
+def test_a_reset_held_up_takes_the_line_down_when_it_is_done() -> None:
+    """It is accepted, the disk takes its time, and only then the line goes down: just ahead of the completion."""
+    function = FakeFunction()
+    function.start(msix=False)
+    for number in range(2):
+        function.request(0, 3 + number, 512)
+        function.kick()
+    facts = function.facts
+    answer = next(i for i in range(len(facts) - 1, 0, -1) if isinstance(facts[i].media, BlockResponse))
+    function.io_write(0x12, 1, 0)
+    request, message, completion = function.facts[-3:]
+    at = facts[answer].time_ns
+    times = (at, at + 20_000, at + 20_100, at + 20_140)
+    late = [request, facts[answer], message, completion]
+    seen = [replace(fact, time_ns=time) for fact, time in zip(late, times, strict=True)]
+    assert_clean([*facts[:answer], *seen])

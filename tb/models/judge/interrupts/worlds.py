@@ -202,10 +202,15 @@ class Worlds:
         self._closed = False
 
     def keep(self, holds: Callable[[World], bool]) -> bool:
-        """Keep the worlds of which `holds` is true; False (and nothing removed) when there is none."""
-        kept = {world for world in self.close() if holds(world)}
-        if kept:
+        """Keep the worlds of which `holds` is true; False (and nothing removed) when there is none.
+
+        What is removed has not happened so far; an access not executed yet may still lead there.
+        """
+        worlds = self.close()
+        kept = {world for world in worlds if holds(world)}
+        if kept and len(kept) < len(worlds):
             self.set = kept
+            self._closed = False
         return bool(kept)
 
     def all_fired(self, source: int, at_most: int) -> None:
