@@ -185,7 +185,7 @@ def test_time_that_passes_without_a_fact_is_enough() -> None:
 
 
 def test_a_reset_held_up_takes_the_line_down_when_it_is_done() -> None:
-    """It is accepted, the disk takes its time, and only then the line goes down: just ahead of the completion."""
+    """The disk takes its time, and only then the line goes down: just ahead of the completion."""
     function = FakeFunction()
     function.start(msix=False)
     for number in range(2):

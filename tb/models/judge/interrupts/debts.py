@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from collections.abc import Sequence
 
 from tb.models.judge.interrupts.worlds import World, Worlds
 from tb.models.judge.record import Record
