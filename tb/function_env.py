@@ -84,6 +84,7 @@ class FunctionEnv(uvm_env):
         """The link is the only thing that wakes for the pins."""
         await Timer(1, "step")
         self.link.open()
+        self.link.memory.set_accept_limit(self.config.profile.completion_accept_clocks)
         self.set_traffic()
         cocotb.start_soon(self._watch())
         await self.link.run()

@@ -44,7 +44,7 @@ class JudgeLike(Protocol):
 
     def pass_time(self, time_ns: int, held_ns: int) -> None: ...
 
-    def tlp(self, time_ns: int, channel: Channel, tlp: Tlp, held_ns: int) -> None: ...
+    def tlp(self, time_ns: int, channel: Channel, tlp: Tlp, held_ns: int, waited_ns: int) -> None: ...
 
     def malformed(self, time_ns: int, channel: Channel, error: TlpError, held_ns: int) -> None: ...
 
@@ -166,7 +166,7 @@ class Scoreboard(uvm_scoreboard):
         if self.guard.watching:
             self.guard.packet(seen)
         if seen.error is None and seen.tlp is not None:
-            self.judge.tlp(seen.time_ns, seen.channel, seen.tlp, seen.held_ns)
+            self.judge.tlp(seen.time_ns, seen.channel, seen.tlp, seen.held_ns, seen.waited_ns)
         else:
             error = seen.error or TlpError("unreadable")
             self.judge.malformed(seen.time_ns, seen.channel, error, seen.held_ns)

@@ -22,6 +22,11 @@ _SENTENCES = {
     ),
     11: ("PIN-DATA", "{stream}: data came that no write request announced, or more than it did."),
     12: ("PIN-DATA", "{stream}: more data than anybody writes at once: {seen} MB. The rest is not kept."),
+    13: (
+        "PIN-ACCEPT",
+        "{stream}: the function does not take the completion of a read of its own within {seen} clocks, as it "
+        "must whatever its sending side does.",
+    ),
 }
 
 

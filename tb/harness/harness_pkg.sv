@@ -25,7 +25,8 @@ package harness_pkg;
     FaultPayloadChanged = 3,
     FaultStalled        = 4,
     FaultHandshakeX     = 5,
-    FaultControlX       = 6
+    FaultControlX       = 6,
+    FaultNotAccepted    = 13
   } fault_e;
 
   import "DPI-C" function longint harness_open(input int data_bytes);
@@ -33,6 +34,7 @@ package harness_pkg;
   import "DPI-C" function bit harness_wake();
   import "DPI-C" function void harness_reset();
   import "DPI-C" function bit harness_ready(input int stream);
+  import "DPI-C" function int harness_accept_limit();
   import "DPI-C" function void harness_held(input int ns);
   import "DPI-C" function void harness_fault(input int stream, input int code, input int seen);
 

@@ -30,7 +30,8 @@ _KEPT_RESPONSES = 4
 class Observation:
     """One packet as the pins carried it.
 
-    `held_ns` is how much of `time_ns` was not the function's own. `tlp` is None where the header could
+    `held_ns` is how much of `time_ns` was not the function's own, `waited_ns` how much of its own time a
+    request of the host waited to be taken. `tlp` is None where the header could
     not be read; `error` says why.
     """
 
@@ -39,6 +40,7 @@ class Observation:
     tlp: Tlp | None
     error: TlpError | None = None
     held_ns: int = 0
+    waited_ns: int = 0
 
 
 @dataclass(slots=True, frozen=True)
@@ -165,12 +167,12 @@ class PinLink:
 
     def _packet(self, time_ns: int, offset: int) -> None:
         buffer = self.memory.buffer
-        _, _, _, stream, length, low, high, held_ns = PACKET.unpack_from(buffer, offset)
+        _, _, _, stream, length, low, high, held_ns, waited_ns = PACKET.unpack_from(buffer, offset)
         start = offset + PACKET.size
         channel, observers, receivers = self._packets[stream]
         try:
             tlp = decode(high << 64 | low, bytes(buffer[start : start + length]))
-            seen = Observation(time_ns, channel, tlp, None, held_ns)
+            seen = Observation(time_ns, channel, tlp, None, held_ns, waited_ns)
         except TlpError as error:
             seen = Observation(time_ns, channel, error.tlp, error, held_ns)
         for listener in observers:

@@ -1,5 +1,6 @@
 // Packets from Python to the pins: rx_req and rx_cpl. Each may carry the clock before which it must not start.
 #include <cstring>
+#include <deque>
 #include <map>
 #include <utility>
 #include <vector>
@@ -20,6 +21,13 @@ struct Packet {
 class PacketSource {
  public:
   PacketSource(Ring &ring, Stream stream) : ring_(ring), stream_(stream) {}
+
+  uint64_t offered() {
+    if (offered_.empty()) return own_ns();
+    uint64_t when = offered_.front();
+    offered_.pop_front();
+    return when;
+  }
 
   bool pending() {
     absorb();
@@ -43,6 +51,7 @@ class PacketSource {
   void reset() {
     absorb();
     waiting_.clear();
+    offered_.clear();
     sending_ = false;
   }
 
@@ -63,11 +72,13 @@ class PacketSource {
     waiting_.erase(waiting_.begin());
     sent_ = 0;
     sending_ = true;
+    if (stream_ == kRxReq) offered_.push_back(own_ns());
   }
 
   Ring &ring_;
   Stream stream_;
   std::map<std::pair<uint64_t, uint64_t>, Packet> waiting_;
+  std::deque<uint64_t> offered_;  // when each request that is on the pins was put there
   uint64_t arrivals_ = 0;
   Packet current_;
   size_t sent_ = 0;
@@ -80,6 +91,8 @@ PacketSource completions(shared.rx_cpl, kRxCpl);
 PacketSource &source(int stream) { return stream == kRxReq ? requests : completions; }
 
 }  // namespace
+
+uint64_t offered_ns() { return requests.offered(); }
 
 void reset_sources() {
   requests.reset();

@@ -24,6 +24,7 @@ constexpr uint32_t kMessageWindow = 0xFEE;  // address bits 31:20 of an interrup
 struct Assembly {
   uint64_t time_ns;
   uint64_t held_ns;
+  uint64_t waited_ns;
   uint64_t header_low;
   uint64_t header_high;
   uint64_t last_beat;  // clock
@@ -78,6 +79,7 @@ void publish(const Assembly &packet) {
   record->header_low = packet.header_low;
   record->header_high = packet.header_high;
   record->held_ns = packet.held_ns;
+  record->waited_ns = packet.waited_ns;
   std::memcpy(record + 1, packet.payload, bytes);
   if (shared.eager || urgent(packet)) request_wake();
   check_last(packet);
@@ -120,6 +122,7 @@ Assembly &begin(uint32_t stream, const svBitVecVal *header) {
   Assembly &packet = in_order.emplace_back();
   packet.time_ns = shared.time_ns;
   packet.held_ns = shared.held_ns;
+  packet.waited_ns = stream == kRxReq ? own_ns() - offered_ns() : 0;
   std::memcpy(&packet.header_low, header, 8);
   std::memcpy(&packet.header_high, header + 2, 8);
   packet.stream = stream;

@@ -97,6 +97,7 @@ extern "C" {
 long long harness_open(int data_bytes) {
   shared.magic = kMagic;
   shared.version = kVersion;
+  shared.accept_limit = INT32_MAX;
   shared.data_bytes = data_bytes;
   return reinterpret_cast<long long>(&shared);
 }
@@ -107,6 +108,8 @@ void harness_clock(long long time_ns) {
   coverage_clock();
   if (!(shared.cycle & 0xFFF)) check_tap();
 }
+
+int harness_accept_limit() { return shared.accept_limit; }
 
 void harness_held(int ns) { shared.held_ns += ns; }
 

@@ -49,6 +49,7 @@ struct PacketRecord {
   uint64_t header_low;   // header bits 63:0
   uint64_t header_high;  // header bits 127:64
   uint64_t held_ns;      // of `time_ns`, as in SharedMemory
+  uint64_t waited_ns;    // of a request of the host: how much of the function's own time it waited to be taken
   // payload_bytes follow
 };
 
@@ -93,6 +94,7 @@ struct SharedMemory {
   uint64_t eager;       // not 0: Python is woken for every packet, not only for those it has to answer
   uint64_t held_ns;     // time since the start that was not the function's own: see hold_watch.sv
   uint64_t coverage;    // address of a `CoverageWindow`, 0 in a build that does not count
+  uint64_t accept_limit;  // clocks that a completion for the function may wait to be taken
   Throttle throttle[kStreams];
   Ring observed;  // simulation to Python
   Ring rx_req;    // Python to pins
@@ -139,6 +141,12 @@ bool stalled(Stream stream);
 
 // A broken pin rule.
 void report_fault(uint32_t stream, uint32_t code, uint64_t expected, uint64_t seen);
+
+// The function's own time so far.
+inline uint64_t own_ns() { return shared.time_ns - shared.held_ns; }
+
+// When the oldest request of the host that is not taken yet was offered, in the function's own time; forgets it.
+uint64_t offered_ns();
 
 // Called when the function's reset is asserted, one per source file.
 void reset_sources();

@@ -71,6 +71,7 @@ class _SharedMemory(ctypes.Structure):
         ("eager", ctypes.c_uint64),
         ("held_ns", ctypes.c_uint64),
         ("coverage", ctypes.c_uint64),
+        ("accept_limit", ctypes.c_uint64),
         ("throttle", _Throttle * len(Stream)),
         ("observed", _Ring),
         ("rx_req", _Ring),
@@ -80,7 +81,7 @@ class _SharedMemory(ctypes.Structure):
 
 
 HEADER = struct.Struct("<IIQ")
-PACKET = struct.Struct("<IIQIIQQQ")
+PACKET = struct.Struct("<IIQIIQQQQ")
 FAULT = struct.Struct("<IIQIIQQ")
 MEDIA = struct.Struct("<IIQIIQQQQ")
 _LOW_64: Final = (1 << 64) - 1
@@ -121,7 +122,7 @@ class WritableRing:
         length = len(payload)
         size = _aligned(PACKET.size + length)
         offset = self.reserve(size)
-        fields = (size, RecordKind.PACKET, not_before, stream, length, header & _LOW_64, header >> 64, 0)
+        fields = (size, RecordKind.PACKET, not_before, stream, length, header & _LOW_64, header >> 64, 0, 0)
         PACKET.pack_into(self._bytes, offset, *fields)
         if length:
             start = offset + PACKET.size
@@ -189,6 +190,10 @@ class SharedMemory:
         """Simulated time of the latest clock edge."""
         value: int = self._words[self._time]
         return value
+
+    def set_accept_limit(self, clocks: int) -> None:
+        """How long a completion for the function may wait to be taken."""
+        self._memory.accept_limit = clocks
 
     @property
     def held_ns(self) -> int:

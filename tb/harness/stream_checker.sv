@@ -39,6 +39,9 @@ module stream_checker
         payload_q <= payload_i;
         stalled_q <= stalled_q + 1;
         if (stalled_q == StallLimit) harness_fault(Stream, FaultStalled, StallLimit);
+        if (Stream == StreamRxCpl && stalled_q == harness_accept_limit()) begin
+          harness_fault(Stream, FaultNotAccepted, stalled_q);
+        end
       end else begin
         stalled_q <= 0;
       end

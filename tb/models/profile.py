@@ -133,6 +133,18 @@ class Profile:
         "ns of its own time that the function may stand still while a queue needs it: kicked, chains "
         "available, a chain half done, a used index to be written or decided on",
     )
+    completion_accept_clocks: int = _choice(
+        "PIN-ACCEPT",
+        "clocks that a completion of the function's own read may wait to be taken, whatever its sending side "
+        "does",
+    )
+    posted_behind_non_posted: bool = _choice(
+        "PIN-POSTED",
+        "whether a posted write waits until the request before it is completed (PCI Express wants it taken)",
+    )
+    posted_latency_ns: int = _choice(
+        "PIN-POSTED", "ns of its own time that the function may let a posted write wait to be taken"
+    )
     queue_turns: int = _choice(
         "BAD-REG-06",
         "most chains that another queue may be served while one waits for its turn (0: no limit)",

@@ -50,10 +50,10 @@ class GuardedJudge:
     def pass_time(self, time_ns: int, held_ns: int) -> None:
         self._guarded(time_ns, lambda: self._judge.pass_time(time_ns, held_ns))
 
-    def tlp(self, time_ns: int, channel: Channel, tlp: Tlp, held_ns: int) -> None:
+    def tlp(self, time_ns: int, channel: Channel, tlp: Tlp, held_ns: int, waited_ns: int) -> None:
         def judged() -> None:
             self.situations.see(channel, tlp, self._judge.standing)
-            self._judge.tlp(time_ns, channel, tlp, held_ns)
+            self._judge.tlp(time_ns, channel, tlp, held_ns, waited_ns)
 
         self._guarded(time_ns, judged)
 

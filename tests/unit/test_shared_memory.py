@@ -26,7 +26,7 @@ class _Simulation:
             offset = ring.read % RING_BYTES
             size, kind, when = sm.HEADER.unpack_from(ring.bytes, offset)
             if kind == RecordKind.PACKET:
-                *_, low, high, _held = PACKET.unpack_from(ring.bytes, offset)
+                *_, low, high, _held, _waited = PACKET.unpack_from(ring.bytes, offset)
                 taken.append((high << 64 | low, when))
             ring.read += size
         return taken

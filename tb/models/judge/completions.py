@@ -75,13 +75,14 @@ class Follower(Protocol):
 class Completions:
     """The requests waiting for their completions, and the verdicts on those.
 
-    `followers` are told, in their order, that every access up to a number is executed.
+    `followers` are told, in their order, that every access up to a number is executed. `moved_ns` is when a
+    completion was sent last, or the first request accepted that waits for one (`own_ns`).
     """
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
         self._record = facts.record
-        self._moved_ns = 0
+        self.moved_ns = 0
         self.followers: Sequence[Follower] = ()
         self.waiting: dict[int, Expected] = {}
 
@@ -93,13 +94,13 @@ class Completions:
         if given_up is not None:
             self._accuse_missing(given_up)
         if not self.waiting:
-            self._moved_ns = self._record.own_ns
+            self.moved_ns = self._record.own_ns
         self.waiting[key] = expected
 
     def completion(self, tlp: Tlp) -> None:
         """Judge a completion the function sent."""
         record = self._record
-        self._moved_ns = record.own_ns
+        self.moved_ns = record.own_ns
         expected = self.waiting.get(tlp.requester_id << 10 | tlp.tag)
         if expected is None:
             record.verdict(
@@ -216,7 +217,7 @@ class Completions:
         latency = self._facts.profile.completion_latency_ns
         if not self.waiting:
             return own_ns + latency
-        since = self._moved_ns
+        since = self.moved_ns
         if self._facts.resetting:
             if self._facts.answers_awaited:
                 return own_ns + latency

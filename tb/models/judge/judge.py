@@ -91,8 +91,13 @@ class Judge:
 
     # --- facts
 
-    def tlp(self, time_ns: int, channel: Channel, tlp: Tlp, held_ns: int = 0) -> None:
-        """A packet was accepted on `channel` at its first beat."""
+    def tlp(
+        self, time_ns: int, channel: Channel, tlp: Tlp, held_ns: int = 0, waited_ns: int = 0
+    ) -> None:
+        """A packet was accepted on `channel` at its first beat.
+
+        A request of the host had waited for that for `waited_ns` of the function's own time.
+        """
         record = self._record
         if time_ns - held_ns < self._due_ns:
             record.time_ns = time_ns
@@ -100,6 +105,8 @@ class Judge:
         else:
             self.pass_time(time_ns, held_ns)
         record.tlp = tlp
+        if waited_ns:
+            self._accesses.waited(tlp, waited_ns)
         self._handlers[channel](tlp)
 
     def malformed(self, time_ns: int, channel: Channel, error: TlpError, held_ns: int = 0) -> None:

@@ -29,6 +29,8 @@ class Accesses:
         self._access = access = Access(facts, completions, interrupts, dma)
         self.errors = errors = Errors(facts)
         self._captured = 0
+        self._completions = completions
+        self._posted_ns = 0
         self._configuration = ConfigurationAccesses(facts, access, interrupts, errors)
         self.registers = RegisterAccesses(facts, access, interrupts)
         table = TableAccesses(facts, access, interrupts)
@@ -47,8 +49,23 @@ class Accesses:
         if len(ids) > 1 and order >= self._captured:
             self._facts.function_ids = ids[-1:]
 
+    def waited(self, tlp: Tlp, waited_ns: int) -> None:
+        """A request waited for so long to be accepted: a posted one must not wait for others (PIN-POSTED)."""
+        if not tlp.posted:
+            return
+        profile, own_ns = self._facts.profile, self._facts.record.own_ns
+        since = max(own_ns - waited_ns, self._posted_ns)
+        if profile.posted_behind_non_posted:
+            since = max(since, self._completions.moved_ns)
+        if own_ns - since > profile.posted_latency_ns:
+            what = "A posted write was left waiting, which stops everything behind it."
+            late = f"taken within {profile.posted_latency_ns} ns"
+            self._facts.record.verdict("PIN-POSTED", what, late, f"{own_ns - since} ns")
+
     def request(self, tlp: Tlp) -> None:
         """The function has accepted a request of the host."""
+        if tlp.posted:
+            self._posted_ns = self._facts.record.own_ns
         self._access.order += 1
         answer = self._answers.get(tlp.type)
         poisoned = bool(tlp.poisoned and tlp.data)
