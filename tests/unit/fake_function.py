@@ -64,7 +64,8 @@ SECTOR = 512
 class Fact:
     """A packet on a channel, a media event, or (`call`) something to tell the judge.
 
-    `held_ns` is how much of the time until then the host has held the function up.
+    `held_ns` is how much of the time until then was not the function's own, `waited_ns` how much of its own time
+    a request of the host waited to be taken.
     """
 
     time_ns: int
@@ -73,6 +74,7 @@ class Fact:
     media: MediaEvent | None = None
     call: Callable[[Judge, int], None] | None = None
     held_ns: int = 0
+    waited_ns: int = 0
 
 
 @dataclass(slots=True)
@@ -490,7 +492,7 @@ def judged(
     for fact in facts:
         time_ns = fact.time_ns
         if fact.tlp is not None and fact.channel is not None:
-            judge.tlp(time_ns, fact.channel, fact.tlp, fact.held_ns)
+            judge.tlp(time_ns, fact.channel, fact.tlp, fact.held_ns, fact.waited_ns)
         elif fact.media is not None:
             judge.media(time_ns, fact.media, fact.held_ns)
         elif fact.call is not None:

@@ -200,3 +200,47 @@ def test_a_reset_held_up_takes_the_line_down_when_it_is_done() -> None:
     late = [request, facts[answer], message, completion]
     seen = [replace(fact, time_ns=time) for fact, time in zip(late, times, strict=True)]
     assert_clean([*facts[:answer], *seen])
+
+
+# --- requests that wait to be taken
+
+
+def waited(facts: Facts, place: int, ns: int) -> Facts:
+    """The host's request at `place` was offered so much earlier than it was taken."""
+    late = delayed(facts, place, ns)
+    return [*late[:place], replace(late[place], waited_ns=ns), *late[place + 1 :]]
+
+
+@pytest.fixture
+def masked() -> Facts:
+    """A posted write to the table behind the completion of a read, and one more behind that."""
+    function = FakeFunction()
+    function.start()
+    function.mem_read(0x1C)
+    function.mem_write(0x1C, 1)
+    function.mem_write(0x1C, 0)
+    function.mem_read(0x1C)
+    return function.facts
+
+
+def test_a_posted_write_left_waiting_is_told(masked: Facts) -> None:
+    place = find(masked, lambda tlp: tlp.type is TlpType.MEMORY_WRITE, channel=HOST[0], nth=-1)
+    assert_clean(waited(masked, place, 20_000))
+    assert rules(waited(masked, place, 40_000)) == {"PIN-POSTED"}
+    patient = replace(VIRTIO_PCI_RTL, posted_latency_ns=50_000)
+    assert not judged(waited(masked, place, 40_000), profile=patient)
+
+
+def test_a_posted_write_waits_for_another_request_only_where_it_may(masked: Facts) -> None:
+    """The write was offered long ago, and the read before it is completed just before it is taken."""
+    place = find(masked, lambda tlp: tlp.type is TlpType.MEMORY_WRITE, channel=HOST[0], nth=-2)
+    late = [*masked[:place], replace(masked[place], waited_ns=40_000), *masked[place + 1 :]]
+    late = delayed(late, place - 2, 100_000)
+    assert_clean(late)
+    strict = replace(VIRTIO_PCI_RTL, posted_behind_non_posted=False)
+    assert {verdict.rule for verdict in judged(late, profile=strict)} == {"PIN-POSTED"}
+
+
+def test_a_non_posted_request_may_wait(masked: Facts) -> None:
+    place = find(masked, lambda tlp: tlp.type is TlpType.MEMORY_READ, channel=HOST[0], nth=-1)
+    assert_clean(waited(masked, place, LATE_NS))
