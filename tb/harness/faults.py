@@ -24,8 +24,8 @@ _SENTENCES = {
     12: ("PIN-DATA", "{stream}: more data than anybody writes at once: {seen} MB. The rest is not kept."),
     13: (
         "PIN-ACCEPT",
-        "{stream}: the function does not take the completion of a read of its own within {seen} clocks, as it "
-        "must whatever its sending side does.",
+        "{stream}: the function does not take the completion of a read of its own within {seen} clocks, as "
+        "it must whatever its sending side does.",
     ),
 }
 

@@ -64,8 +64,8 @@ SECTOR = 512
 class Fact:
     """A packet on a channel, a media event, or (`call`) something to tell the judge.
 
-    `held_ns` is how much of the time until then was not the function's own, `waited_ns` how much of its own time
-    a request of the host waited to be taken.
+    `held_ns` is how much of the time until then was not the function's own, `waited_ns` how much of its own
+    time a request of the host waited to be taken.
     """
 
     time_ns: int
