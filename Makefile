@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 PYTHON ?= python3
 ENVIRONMENT := sim_build/venv
 STAMP := $(ENVIRONMENT)/.complete
-COMMANDS := sim test regress waves oracle guest bench bugs mutants hostile fuzz lint
+COMMANDS := sim test regress waves oracle guest bench bugs mutants legal hostile fuzz lint
 # A stamp whose interpreter has gone is no stamp.
 RENEW := $(if $(wildcard $(ENVIRONMENT)/bin/python),,renew)
 
@@ -46,6 +46,8 @@ clean:
 #>                  KERNEL=trixie|trixie-backports|bookworm MACHINE=pc|q35 SMP=n BUG=
 #> make bugs      plants faults into copies of the RTL and sees each one caught
 #>                  BUG= JOBS= SEED=
+#> make legal     makes copies of the RTL do what other right functions do, and sees none of them accused
+#>                  VARIANT= JOBS= SEED=
 #> make hostile   functions that misbehave on purpose: each run ends by itself and names what was done
 #>                  KIND=kind JOBS= SEED=
 #> make fuzz      random guests, hosts and disks evolve on the RTL towards states that were never reached

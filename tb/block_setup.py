@@ -16,6 +16,7 @@ from tb.flow.paths import SIM_BUILD
 from tb.guest.memory import SparseMemory
 from tb.models.devices.block import BlockDevice
 from tb.models.judge.judge import Judge
+from tb.models.profile import choose
 from tb.models.verdict import Verdict
 from tb.run_guard import RunLimits
 from tb.sequences.disk_image import unpack_image
@@ -35,8 +36,9 @@ def block_config(options: SimOptions, disk: Disk | None = None) -> EnvConfig:
     """
     disk = disk or Disk.open(image_path(options))
     facts = read_description(Path(options.dut)).facts(options.parameters)
+    profile = choose(facts.profile, options.choices, name=facts.profile.name)
     device = BlockDevice(
-        facts.profile,
+        profile,
         capacity=disk.sectors,
         serial=disk.serial.rstrip(b"\0"),
         read_only=facts.read_only,
@@ -46,7 +48,7 @@ def block_config(options: SimOptions, disk: Disk | None = None) -> EnvConfig:
     )
     return EnvConfig(
         device,
-        facts.profile,
+        profile,
         SparseMemory(),
         disk,
         seed=options.seed,

@@ -28,6 +28,7 @@ class SimOptions:
     the same run. `disk` is the user's disk image or None for the test's own, `bytes_limit` how much of it is
     read (bytes, None: all). The run ends itself after so many `verdicts` (0: never). `hostile` is what a
     hostile function does, "" for any other. `extra` belongs to the test alone (JSON values by name).
+    The judge's profile has the fields `choices` otherwise than the description says.
     `results_dir` is where the test writes `counters.json` and its verdicts, `progress` the file it appends
     its progress to ("" for none).
 
@@ -49,6 +50,7 @@ class SimOptions:
     verdicts: int = 1000
     hostile: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
+    choices: Mapping[str, Any] = field(default_factory=dict)
     results_dir: str = "."
     progress: str = ""
     faults: tuple[int, ...] = ()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tb.flow.paths import ROOT
-from tb.flow.planted import PlantedBug, plant
+from tb.flow.planted import Planted, plant
 from tb.mutation.alternatives import Alternative, Condition, chosen, package, rendered
 from tb.mutation.difference import NotAlternativeError, alternatives_of, constant_functions
 from tb.mutation.names import FILE_NAME
@@ -32,7 +32,7 @@ class PlantedCopy:
     folder: Path
     faults: Mapping[str, int]
 
-    def options(self, bug: PlantedBug) -> tuple[int, ...]:
+    def options(self, bug: Planted) -> tuple[int, ...]:
         """The faults to turn on for a bug."""
         return (self.faults[bug.name],) if bug.name in self.faults else ()
 
@@ -46,7 +46,7 @@ def sources() -> dict[str, str]:
 
 
 def alternatives_in(
-    bug: PlantedBug, fault: int, clean: Mapping[str, str], constant: frozenset[str]
+    bug: Planted, fault: int, clean: Mapping[str, str], constant: frozenset[str]
 ) -> dict[str, list[Alternative]]:
     """What a bug changes, file by file. Raises NotAlternativeError; FlowError where it does not fit."""
     with tempfile.TemporaryDirectory() as temporary:
@@ -65,7 +65,7 @@ def alternatives_in(
         raise NotAlternativeError(f"it leaves no SystemVerilog: {error}") from None
 
 
-def plant_together(bugs: Sequence[PlantedBug], folder: Path) -> tuple[PlantedCopy, dict[str, str]]:
+def plant_together(bugs: Sequence[Planted], folder: Path) -> tuple[PlantedCopy, dict[str, str]]:
     """A copy with every bug that can be an alternative in it; for the others by name, why they cannot."""
     clean = sources()
     constant = constant_functions(list(clean.values()))

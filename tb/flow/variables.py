@@ -40,6 +40,7 @@ class Variables:
     pairs: bool = False
     minutes: int | None = None
     upsets: bool = False
+    variant: str | None = None
     traces: Path | None = None
     profile: str | None = None
     live: bool = False
@@ -160,6 +161,7 @@ READERS: dict[str, Reader] = {
     "MINUTES": Reader("minutes", lambda text: _number("MINUTES", text, 1, 100_000)),
     "SEU": Reader("upsets", lambda text: _flag("SEU", text)),
     "PAIRS": Reader("pairs", lambda text: _flag("PAIRS", text)),
+    "VARIANT": Reader("variant", str),
     "TRACES": Reader("traces", lambda text: _existing("TRACES", text)),
     "PROFILE": Reader("profile", str),
     "LIVE": Reader("live", lambda text: _flag("LIVE", text)),
@@ -192,6 +194,7 @@ TAKEN: dict[str, tuple[str, ...]] = {
     ),
     "bench": ("DUT",),
     "bugs": ("BUG", "JOBS", "SEED"),
+    "legal": ("VARIANT", "JOBS", "SEED"),
     "fuzz": ("DUT", "HOURS", "GENOMES", "SEED", "CONFIG", "JOBS", "CORPUS", "BUG", "REPLAY", "WAVES"),
     "hostile": ("KIND", "JOBS", "SEED"),
     "mutants": ("N", "SEED", "FILE", "MUTANT", "PAIRS", "SEU", "MINUTES", "CONFIG", "JOBS"),

@@ -123,6 +123,12 @@ def _msix(profile: Values) -> Iterator[str]:
         yield "msix_entry_writable has four DWs of 32 bits, and the mask bit is writable (PCI-MSIX-03)"
 
 
+def _reads(profile: Values) -> Iterator[str]:
+    granule = profile["read_granule"]
+    if not _power_of_two(granule):
+        yield f"read_granule must be a power of two, not {granule}: blocks in memory are (BAD-DEV-09)"
+
+
 def _features(profile: Values) -> Iterator[str]:
     low = profile["ring_features"] & (1 << _TRANSPORT_FEATURES) - 1
     if low:
@@ -150,6 +156,11 @@ _LIMITS = (
     ("undecoded_memory_read", 0, 0xFF, "PCI-CFG-15"),
     ("ring_features", 0, 0xFFFF_FFFF, "VPCI-STAT-22"),
     ("max_segments", 1, 0x10000, "BAD-RING-34"),
+    ("read_granule", 1, 4096, "BAD-DEV-09"),
+    ("reads_under_way", 0, 0x10000, "VRING-US-10"),
+    ("chains_in_flight", 0, 0x8000, "BAD-RING-26"),
+    ("interrupt_delay_ns", 0, 1_000_000_000, "VRING-INT-01"),
+    ("spurious_interrupts", 0, 0x10000, "VRING-INT-01"),
     ("block_features", 0, 0xFFFF_FFFF, "VBLK-02"),
     ("block_config_length", 8, 60, "VBLK-03"),
     ("block_seg_max", 0, 0xFFFF_FFFF, "VBLK-23"),
@@ -164,5 +175,6 @@ _CHECKS: tuple[Callable[[Values], Iterator[str]], ...] = (
     _capabilities,
     _dwords,
     _msix,
+    _reads,
     _features,
 )

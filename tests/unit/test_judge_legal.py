@@ -14,15 +14,12 @@ import pytest
 
 from tb.models.profile import VIRTIO_PCI_RTL
 from tb.models.virtqueue import F_EVENT_IDX
-from tb.pcie.tlp import Tlp, TlpType, memory_write
-from tests.unit.by_hand import ByHand, played, with_attributes
-from tests.unit.fake_function import FUNCTION_ID, RING, Fact, judged
+from tests.unit import legal_steps as do
+from tests.unit.by_hand import ByHand, played
+from tests.unit.fake_function import RING, Fact, judged
+from tests.unit.legal_steps import SIZE, USED
 
-SIZE = 16
-HEADER, DATA, STATUS = 0x18_0000, 0x18_1000, 0x18_0800
-AVAILABLE, USED = RING + 16 * SIZE, RING + 0x1000
 EVENT_IDX = 1 << F_EVENT_IDX
-WRITE = TlpType.MEMORY_WRITE
 Facts = list[Fact]
 
 
@@ -52,483 +49,66 @@ def by(steps: Callable[[ByHand], None], **options: Any) -> Callable[[], Facts]:
     return lambda: played(steps, **options)
 
 
-# --- attributes of packets
-
-
-def plain(function: ByHand) -> None:
-    function.finish(function.next())
-
-
-def of_buffers(tlp: Tlp) -> bool:
-    return HEADER <= tlp.address < HEADER + 0x1_0000
-
-
-def of_used_ring(tlp: Tlp) -> bool:
-    return USED <= tlp.address < USED + 0x1000
-
-
-def is_message(tlp: Tlp) -> bool:
-    return tlp.type is WRITE and tlp.address >> 20 == 0xFEE
-
-
-def marked(attributes: int, holds: Callable[[Tlp], bool], kind: int = 0) -> Callable[[], Facts]:
-    return lambda: with_attributes(played(plain, kind=kind), attributes, holds)
-
-
-def forbidden_by_device_control() -> Facts:
-    def steps(function: ByHand) -> None:
-        function.config_write(0x58, 2, 0x2000)
-        plain(function)
-
-    return with_attributes(played(steps), 2, of_buffers)
-
-
-# --- the answer
-
-
-def status_first(function: ByHand) -> None:
-    taken = function.next()
-    for address, data in reversed(taken.pieces()):
-        function.dma_write(address, data)
-    function.use(taken)
-
-
-def status_without_data(function: ByHand) -> None:
-    taken = function.next()
-    function.dma_write(*taken.pieces()[-1])
-    function.use(taken)
-
-
-def zeros_first(function: ByHand) -> None:
-    taken = function.next()
-    for address, data in taken.pieces():
-        function.dma_write(address, bytes(len(data)))
-    function.finish(taken)
-
-
-def zeros_before_the_disk_is_asked(function: ByHand) -> None:
-    function.look()
-    function.slot(0)
-    chain = function._walk(function.layout, 0)
-    function.dma_write(DATA, bytes(512))
-    function.dma_write(STATUS, b"\xff")
-    function.finish(function.taken_of(0, chain))
-
-
-def twice(function: ByHand) -> None:
-    taken = function.next()
-    function.fill(taken)
-    function.finish(taken)
-
-
-def zeros_last(function: ByHand) -> None:
-    taken = function.next()
-    function.fill(taken)
-    function.dma_write(DATA + 256, bytes(16))
-    function.use(taken)
-
-
-def zeros_after_used(function: ByHand) -> None:
-    taken = function.next()
-    function.finish(taken)
-    function.dma_write(DATA, bytes(16))
-
-
-def one_byte_short(function: ByHand) -> None:
-    taken = function.next()
-    function.dma_write(DATA, taken.pieces()[0][1][:-1])
-    function.dma_write(*taken.pieces()[-1])
-    function.use(taken)
-
-
-# --- the available ring
-
-
-def whole_ring(function: ByHand) -> None:
-    """Flags, index and all slots in one read, acted on."""
-    raw = function.dma_read(AVAILABLE, 6 + 2 * SIZE)
-    for number in range(int.from_bytes(raw[2:4], "little")):
-        function.finish(function.take(int.from_bytes(raw[4 + 2 * number : 6 + 2 * number], "little")))
-
-
-def slots_by_line(function: ByHand) -> None:
-    """Index, then the line that holds the slots, those not exposed too."""
-    function.look()
-    raw = function.dma_read(AVAILABLE, 64)
-    function.finish(function.take(int.from_bytes(raw[4:6], "little")))
-
-
-def slot_read_early(function: ByHand) -> None:
-    """The slot is read before the index exposes it, and acted on afterwards without being read again."""
-    plain(function)
-    function.dma_read(AVAILABLE, 64)
-    function.request(0, 1, 512, head=3, place=0x19_0000)
-    function.kick()
-    function.look()
-    function.finish(function.take(3))
-
-
-# --- the descriptor table
-
-
-def whole_table(function: ByHand) -> None:
-    """The table is read at once, then nothing more of it for any chain exposed by then."""
-    count = function.look()
-    raw = function.dma_read(RING, 16 * SIZE)
-    for number in range(count):
-        head = function.slot(number)
-        function.finish(function.take_from(raw, head))
-
-
-def descriptors_by_line(function: ByHand) -> None:
-    """Lines of four descriptors; the neighbours are read again when a chain leads there."""
-    function.look()
-    head = function.slot(0)
-    raw = function.dma_read(RING, 64)
-    function.finish(function.take_from(raw, head))
-    head = function.slot(1)
-    raw = function.dma_read(RING, 64) + function.dma_read(RING + 64, 64)
-    function.finish(function.take_from(raw, head))
-
-
-def stale_descriptors(function: ByHand) -> None:
-    """The line was read before the second chain was made available; it is served from that copy."""
-    function.look()
-    head = function.slot(0)
-    raw = function.dma_read(RING, 16 * SIZE)
-    function.finish(function.take_from(raw, head))
-    function.request(0, 1, 512, head=3, place=0x19_0000)
-    function.kick()
-    function.look()
-    raw = bytes(function.memory[RING : RING + 16 * SIZE])
-    function.finish(function.take_from(raw, function.slot(1)))
-
-
-def second_copy(function: ByHand) -> None:
-    """A descriptor is read twice, its guest changes it in between, and the second copy is acted on."""
-    function.look()
-    head = function.slot(0)
-    function.dma_read(RING, 16 * SIZE)
-    function.descriptor(1, 0x1A_0000, 512, 3, 2)
-    raw = function.dma_read(RING, 16 * SIZE)
-    function.finish(function.take_from(raw, head))
-
-
-# --- other reads
-
-
-def line_of_a_buffer(function: ByHand) -> None:
-    """The header is read with the rest of its aligned 64 bytes."""
-    function.look()
-    chain = function._walk(function.layout, function.slot(0))
-    function.dma_read(HEADER, 64)
-    function.finish(function.taken_of(0, chain, gathered=True))
-
-
-def beyond_the_line(function: ByHand) -> None:
-    function.look()
-    chain = function._walk(function.layout, function.slot(0))
-    function.dma_read(HEADER, 80)
-    function.finish(function.taken_of(0, chain, gathered=True))
-
-
-def flush_at(address: int) -> Callable[[ByHand], None]:
-    def steps(function: ByHand) -> None:
-        taken = function.next()
-        function.fill(taken)
-        function.element(taken)
-        function.publish()
-        function.read_nothing(address)
-        function.decide()
-
-    return steps
-
-
-def used_index_read_back(function: ByHand) -> None:
-    taken = function.next()
-    function.dma_read(USED + 2, 2)
-    function.finish(taken)
-
-
-def used_index_trusted(function: ByHand) -> None:
-    """The guest has scribbled over the used index, and the function goes on from there."""
-    taken = function.next()
-    function.memory[USED + 2 : USED + 4] = b"\x05\0"
-    function.ring.used = int.from_bytes(function.dma_read(USED + 2, 2), "little")
-    function.fill(taken)
-    function.element(taken, slot=0)
-    function.publish()
-
-
-def writable_buffer_read(function: ByHand) -> None:
-    taken = function.next()
-    function.dma_read(DATA, 64)
-    function.finish(taken)
-
-
-def neighbours_at_once(function: ByHand) -> None:
-    """Two readable buffers that are neighbours in memory, read as one (VRING-DESC-06)."""
-    function.header(HEADER, 0, 3)
-    function.descriptor(0, HEADER, 8, 1, 1)
-    function.descriptor(1, HEADER + 8, 8, 1, 2)
-    function.descriptor(2, DATA, 512, 3, 3)
-    function.descriptor(3, STATUS, 1, 2)
-    function.look()
-    chain = function._walk(function.layout, function.slot(0))
-    function.dma_read(HEADER, 16)
-    function.finish(function.taken_of(0, chain, gathered=True))
-
-
-def split_anywhere(function: ByHand) -> None:
-    """Data written in packets of any length, not in the order of addresses within a buffer."""
-    taken = function.next()
-    (address, data), (status, byte) = taken.pieces()
-    for first, last in ((256, 512), (0, 1), (3, 256), (1, 3)):
-        function.dma_write(address + first, data[first:last])
-    function.dma_write(status, byte)
-    function.use(taken)
-
-
-def holes(function: ByHand) -> None:
-    """Two DWs with a hole in their byte enables, then what was left out; a packet with no byte at all."""
-    taken = function.next()
-    (address, data), (status, byte) = taken.pieces()
-    first = memory_write(address, data[:8], requester_id=FUNCTION_ID)
-    function.add_sent(replace(first, first_be=0b0101, last_be=0b1110))
-    function.add_sent(replace(memory_write(address, data[:4], requester_id=FUNCTION_ID), first_be=0b1010))
-    function.dma_write(address + 4, data[4:5])
-    function.add_sent(replace(memory_write(address, data[:4], requester_id=FUNCTION_ID), first_be=0))
-    function.dma_write(address + 8, data[8:])
-    function.dma_write(status, byte)
-    function.use(taken)
-
-
-# --- looking
-
-
-def looking(function: ByHand) -> None:
-    function.io_write(0x12, 1, 0)
-    function.attach()
-    function.look()
-    function.request(0, 2, 512)
-    function.finish(function.next())
-    function.look()
-
-
-def looking_early(function: ByHand) -> None:
-    function.io_write(0x12, 1, 0)
-    function.io_write(0x12, 1, 3)
-    function.io_write(0x08, 4, RING >> 12)
-    function.memory[RING : RING + 0x2000] = bytes(0x2000)
-    function.look()
-
-
-# --- interrupts
-
-
-def moderated(function: ByHand) -> None:
-    """One message for three chains, a while after the last of them."""
-    for _ in range(3):
-        taken = function.next()
-        function.fill(taken)
-        function.element(taken)
-        function.publish()
-        function.decide_in_silence()
-    function.later(15_000)
-    function.message()
-
-
-def silent(function: ByHand) -> None:
-    """The message that is held back never comes."""
-    taken = function.next()
-    function.fill(taken)
-    function.element(taken)
-    function.publish()
-    function.decide_in_silence()
-    function.later(60_000, 40)
-
-
-def spurious(count: int, *, masked: bool = False) -> Callable[[ByHand], None]:
-    def steps(function: ByHand) -> None:
-        plain(function)
-        if masked:
-            function.mem_write(16 + 12, 1)
-            function.mem_read(16 + 12)
-        for _ in range(count):
-            function.later(12_000)
-            function.message_now()
-
-    return steps
-
-
-def spurious_and_then_none(function: ByHand) -> None:
-    """One message too early, before the used index, and none when it is due."""
-    taken = function.next()
-    function.fill(taken)
-    function.message_now()
-    function.later(12_000)
-    function.element(taken)
-    function.publish()
-    function.decide_in_silence()
-    function.later(60_000, 40)
-
-
-def spurious_line(function: ByHand) -> None:
-    plain(function)
-    function.io_read(0x13, 1)
-    function.later(12_000)
-    function.line(up=True)
-    function.io_read(0x13, 1)
-
-
-def flags(*values: int, look: bool = True) -> Callable[[ByHand], None]:
-    """used.flags is written before and after a chain."""
-
-    def steps(function: ByHand) -> None:
-        function.dma_write(USED, values[0].to_bytes(2, "little"))
-        plain(function)
-        function.dma_write(USED, values[1].to_bytes(2, "little"))
-        if look:
-            function.look()
-
-    return steps
-
-
-# --- several chains in flight
-
-
-def all_at_once(function: ByHand) -> list[Any]:
-    """Every chain is taken before the first is answered."""
-    count = function.look()
-    return [function.take(head) for head in [function.slot(number) for number in range(count)]]
-
-
-def in_flight(function: ByHand) -> None:
-    for taken in all_at_once(function):
-        function.finish(taken)
-
-
-def last_first(function: ByHand) -> None:
-    for taken in reversed(all_at_once(function)):
-        function.finish(taken)
-
-
-def a_batch(function: ByHand) -> None:
-    """Three elements in one packet, one used index, one decision."""
-    taken = all_at_once(function)
-    for one in taken:
-        function.fill(one)
-    content = b"".join(
-        one.head.to_bytes(4, "little") + one.effects.used_length.to_bytes(4, "little") for one in taken
-    )
-    function.dma_write(USED + 4, content)
-    function.publish(len(taken))
-    function.decide()
-
-
-def one_twice(function: ByHand) -> None:
-    first, *_ = all_at_once(function)
-    function.finish(first)
-    function.finish(first)
-
-
-def one_never(function: ByHand) -> None:
-    first, _, third = all_at_once(function)
-    function.finish(third)
-    function.finish(first)
-
-
-def elements_backwards(function: ByHand) -> None:
-    """Slots 2, 1, 0, one of them twice, the answers last of all; then the index."""
-    taken = all_at_once(function)
-    for slot, one in ((2, taken[2]), (1, taken[0]), (1, taken[1]), (0, taken[0])):
-        function.element(one, slot)
-    for one in taken:
-        function.fill(one)
-    function.publish(3)
-    function.decide()
-
-
-def index_before_an_element(function: ByHand) -> None:
-    taken = all_at_once(function)
-    for one in taken:
-        function.fill(one)
-    function.element(taken[2], 2)
-    function.element(taken[0], 0)
-    function.publish(3)
-
-
-def element_changed_afterwards(function: ByHand) -> None:
-    taken = all_at_once(function)
-    function.finish(taken[0])
-    function.finish(taken[1])
-    function.element(taken[2], 0)
-
-
-def answer_after_the_index(function: ByHand) -> None:
-    taken = function.next()
-    function.element(taken)
-    function.publish()
-    function.fill(taken)
-
-
 SEVERAL = {"chains_in_flight": 0}
 LENIENT = {"available_reads": "any", "descriptor_reads": "any"}
 DELAY = {"interrupt_delay_ns": 20_000}
 
 LEGAL = {
     "relaxed ordering on written data": Legal(
-        marked(2, of_buffers), "VPCI-INT-16", {"dma_attributes": "data"}
+        do.marked(2, do.of_buffers), "VPCI-INT-16", {"dma_attributes": "data"}
     ),
-    "no snoop on read data": Legal(marked(3, of_buffers, 1), "VPCI-INT-16", {"dma_attributes": "data"}),
-    "status before data": Legal(by(status_first), "VRING-US-03", {"answer_writes": "once"}),
-    "zeros first": Legal(by(zeros_first), "VBLK-06", {"answer_writes": "until_used"}),
+    "no snoop on read data": Legal(do.marked(3, do.of_buffers, 1), "VPCI-INT-16", {"dma_attributes": "data"}),
+    "status before data": Legal(by(do.status_first), "VRING-US-03", {"answer_writes": "once"}),
+    "zeros first": Legal(by(do.zeros_first), "VBLK-06", {"answer_writes": "until_used"}),
     "zeros before the disk is asked": Legal(
-        by(zeros_before_the_disk_is_asked), "VBLK-06", {"answer_writes": "until_used"}
+        by(do.zeros_before_the_disk_is_asked), "VBLK-06", {"answer_writes": "until_used"}
     ),
-    "the answer twice": Legal(by(twice), "VRING-US-04", {"answer_writes": "until_used"}),
+    "the answer twice": Legal(by(do.twice), "VRING-US-04", {"answer_writes": "until_used"}),
     "flags, index and slots in one read": Legal(
-        by(whole_ring, requests=3), "VRING-AV-06", SEVERAL | {"available_reads": "any"}
+        by(do.whole_ring, requests=3), "VRING-AV-06", SEVERAL | {"available_reads": "any"}
     ),
     "slots by the line": Legal(
-        by(slots_by_line), "VRING-AV-06", {"available_reads": "any", "read_granule": 64}
+        by(do.slots_by_line), "VRING-AV-06", {"available_reads": "any", "read_granule": 64}
+    ),
+    "slots backwards": Legal(
+        by(do.slots_backwards, requests=2), "VRING-AV-03", SEVERAL | {"available_reads": "any"}
     ),
     "the whole table in one read": Legal(
-        by(whole_table, requests=3), "VRING-AV-06", {"descriptor_reads": "any"}
+        by(do.whole_table, requests=3), "VRING-AV-06", {"descriptor_reads": "any"}
     ),
     "descriptors by the line": Legal(
-        by(descriptors_by_line, requests=2), "VRING-AV-06", {"descriptor_reads": "any"}
+        by(do.descriptors_by_line, requests=2), "VRING-AV-06", {"descriptor_reads": "any"}
     ),
-    "a line of a buffer": Legal(by(line_of_a_buffer), "BAD-DEV-09", {"read_granule": 64}),
-    "a flush at the used ring": Legal(by(flush_at(USED)), "BAD-DEV-09", {"other_reads": ("flush",)}),
-    "its own used index": Legal(by(used_index_read_back), "BAD-DEV-09", {"other_reads": ("used_ring",)}),
+    "a line of a buffer": Legal(by(do.line_of_a_buffer), "BAD-DEV-09", {"read_granule": 64}),
+    "a flush at the used ring": Legal(by(do.flush_at(USED)), "BAD-DEV-09", {"other_reads": ("flush",)}),
+    "its own used index": Legal(by(do.used_index_read_back), "BAD-DEV-09", {"other_reads": ("used_ring",)}),
     "a writable buffer": Legal(
-        by(writable_buffer_read), "VRING-DESC-02", {"other_reads": ("writable_buffers",)}
+        by(do.writable_buffer_read), "VRING-DESC-02", {"other_reads": ("writable_buffers",)}
     ),
-    "neighbouring buffers in one read": Legal(by(neighbours_at_once), ""),
-    "data in any pieces": Legal(by(split_anywhere), ""),
-    "byte enables with holes": Legal(by(holes), ""),
-    "a look at DRIVER_OK": Legal(by(looking), "VPCI-Q-16", {"driver_ok_kicks": ("block",)}),
-    "polling": Legal(by(looking), "VPCI-Q-16", {"polls": True}),
-    "one message for three chains, later": Legal(by(moderated, requests=3), "VRING-INT-01", DELAY),
-    "a spurious message": Legal(by(spurious(1)), "VRING-INT-01", {"spurious_interrupts": 1}),
-    "a spurious Assert_INTA": Legal(
-        by(spurious_line, msix=False), "VRING-INT-01", {"spurious_interrupts": 1}
+    "neighbouring buffers in one read": Legal(by(do.neighbours_at_once), ""),
+    "data in any pieces": Legal(by(do.split_anywhere), ""),
+    "byte enables with holes": Legal(by(do.holes), ""),
+    "a look at DRIVER_OK": Legal(by(do.looking), "VPCI-Q-16", {"driver_ok_kicks": ("block",)}),
+    "polling": Legal(by(do.looking), "VPCI-Q-16", {"polls": True}),
+    "one message for three chains, later": Legal(by(do.moderated, requests=3), "VRING-INT-01", DELAY),
+    "a do.spurious message": Legal(by(do.spurious(1)), "VRING-INT-01", {"spurious_interrupts": 1}),
+    "a do.spurious Assert_INTA": Legal(
+        by(do.spurious_line, msix=False), "VRING-INT-01", {"spurious_interrupts": 1}
     ),
-    "used.flags that change": Legal(by(flags(1, 0)), "VRING-US-09", {"used_flags": "toggles"}),
-    "used.flags of one that polls": Legal(
-        by(flags(1, 1)), "VRING-US-09", {"used_flags": "toggles", "polls": True}
+    "used.do.flags that change": Legal(by(do.flags(1, 0)), "VRING-US-09", {"used_flags": "toggles"}),
+    "used.do.flags of one that polls": Legal(
+        by(do.flags(1, 1)), "VRING-US-09", {"used_flags": "toggles", "polls": True}
     ),
-    "several in flight": Legal(by(in_flight, requests=3), "BAD-RING-26", SEVERAL),
+    "several in flight": Legal(by(do.in_flight, requests=3), "BAD-RING-26", SEVERAL),
     "out of order": Legal(
-        by(last_first, requests=3), "VRING-US-06", {"completion_order": "any", "chains_in_flight": 0}
+        by(do.last_first, requests=3), "VRING-US-06", {"completion_order": "any", "chains_in_flight": 0}
     ),
-    "a batch in one packet": Legal(by(a_batch, requests=3), "BAD-RING-26", SEVERAL),
+    "a batch in one packet": Legal(by(do.a_batch, requests=3), "BAD-RING-26", SEVERAL),
     "a batch with EVENT_IDX": Legal(
-        by(a_batch, requests=3, features=EVENT_IDX), "BAD-RING-26", SEVERAL | {"polls": True}
+        by(do.a_batch, requests=3, features=EVENT_IDX), "BAD-RING-26", SEVERAL | {"polls": True}
     ),
     "elements backwards, the answers last": Legal(
-        by(elements_backwards, requests=3),
+        by(do.elements_backwards, requests=3),
         "VRING-US-03",
         {"used_elements": "until_index", "answer_writes": "until_used", "chains_in_flight": 0},
     ),
@@ -536,58 +116,66 @@ LEGAL = {
 
 DANGER = {
     "relaxed ordering on the used ring": Danger(
-        marked(2, of_used_ring), "VPCI-INT-16", {"dma_attributes": "data"}
+        do.marked(2, do.of_used_ring), "VPCI-INT-16", {"dma_attributes": "data"}
     ),
-    "relaxed ordering on a message": Danger(marked(2, is_message), "VPCI-INT-16", {"dma_attributes": "data"}),
+    "relaxed ordering on a message": Danger(
+        do.marked(2, do.is_message), "VPCI-INT-16", {"dma_attributes": "data"}
+    ),
     "no snoop on a read of the rings": Danger(
-        marked(1, lambda tlp: RING <= tlp.address < USED), "VPCI-INT-16", {"dma_attributes": "data"}
+        do.marked(1, lambda tlp: RING <= tlp.address < USED), "VPCI-INT-16", {"dma_attributes": "data"}
     ),
     "what Device Control forbids": Danger(
-        forbidden_by_device_control, "VPCI-INT-16", {"dma_attributes": "data"}
+        do.forbidden_by_device_control, "VPCI-INT-16", {"dma_attributes": "data"}
     ),
-    "id-based ordering": Danger(marked(4, of_buffers), "VPCI-INT-16", {"dma_attributes": "data"}),
-    "status, and no data": Danger(by(status_without_data), "VRING-US-03", {"answer_writes": "once"}),
-    "zeros last": Danger(by(zeros_last), "VBLK-06", {"answer_writes": "until_used"}),
-    "zeros after used": Danger(by(zeros_after_used), "BAD-DEV-08", {"answer_writes": "until_used"}),
-    "one byte short": Danger(by(one_byte_short), "VRING-US-03", {"answer_writes": "until_used"}),
+    "id-based ordering": Danger(do.marked(4, do.of_buffers), "VPCI-INT-16", {"dma_attributes": "data"}),
+    "status, and no data": Danger(by(do.status_without_data), "VRING-US-03", {"answer_writes": "once"}),
+    "zeros last": Danger(by(do.zeros_last), "VBLK-06", {"answer_writes": "until_used"}),
+    "zeros after used": Danger(by(do.zeros_after_used), "BAD-DEV-08", {"answer_writes": "until_used"}),
+    "one byte short": Danger(by(do.one_byte_short), "VRING-US-03", {"answer_writes": "until_used"}),
     "a slot read before it was exposed": Danger(
-        by(slot_read_early), "VRING-AV-06", SEVERAL | {"available_reads": "any"}
+        by(do.slot_read_early), "VRING-AV-06", SEVERAL | {"available_reads": "any"}
     ),
-    "descriptors read before they were exposed": Danger(by(stale_descriptors), "BAD-DEV-09", LENIENT),
-    "the second copy of a descriptor": Danger(by(second_copy), "BAD-DEV-08", LENIENT),
-    "more than the line": Danger(by(beyond_the_line), "BAD-DEV-09", {"read_granule": 64}),
-    "a flush elsewhere": Danger(by(flush_at(0x10_8000)), "BAD-DEV-09", {"other_reads": ("flush",)}),
-    "its used index trusted": Danger(by(used_index_trusted), "VRING-US-03", {"other_reads": ("used_ring",)}),
-    "a look before DRIVER_OK": Danger(by(looking_early), "VPCI-Q-16", {"polls": True}),
-    "a message held back for ever": Danger(by(silent), "VRING-INT-01", DELAY),
-    "two spurious messages": Danger(by(spurious(2)), "VRING-INT-01", {"spurious_interrupts": 1}),
-    "a spurious message of a masked vector": Danger(
-        by(spurious(1, masked=True)), "PCI-MSIX-07", {"spurious_interrupts": 1}
+    "descriptors read before they were exposed": Danger(by(do.stale_descriptors), "BAD-DEV-09", LENIENT),
+    "the second copy of a descriptor": Danger(by(do.second_copy), "BAD-DEV-08", LENIENT),
+    "more than the line": Danger(by(do.beyond_the_line), "BAD-DEV-09", {"read_granule": 64}),
+    "a flush elsewhere": Danger(by(do.flush_at(0x10_8000)), "BAD-DEV-09", {"other_reads": ("flush",)}),
+    "its used index trusted": Danger(
+        by(do.used_index_trusted), "VRING-US-03", {"other_reads": ("used_ring",)}
+    ),
+    "a look before DRIVER_OK": Danger(by(do.looking_early), "VPCI-Q-16", {"polls": True}),
+    "a message held back for ever": Danger(by(do.silent), "VRING-INT-01", DELAY),
+    "two do.spurious messages": Danger(by(do.spurious(2)), "VRING-INT-01", {"spurious_interrupts": 1}),
+    "a do.spurious message of a masked vector": Danger(
+        by(do.spurious(1, masked=True)), "PCI-MSIX-07", {"spurious_interrupts": 1}
     ),
     "a message before its time and none later": Danger(
-        by(spurious_and_then_none), "VRING-INT-01", {"spurious_interrupts": 1}
+        by(do.spurious_and_then_none), "VRING-INT-01", {"spurious_interrupts": 1}
     ),
-    "used.flags left up": Danger(by(flags(1, 1)), "VRING-AV-08", {"used_flags": "toggles"}),
-    "used.flags down and no look": Danger(
-        by(flags(1, 0, look=False)), "VRING-AV-09", {"used_flags": "toggles"}
+    "used.do.flags left up": Danger(by(do.flags(1, 1)), "VRING-AV-08", {"used_flags": "toggles"}),
+    "used.do.flags down and no look": Danger(
+        by(do.flags(1, 0, look=False)), "VRING-AV-09", {"used_flags": "toggles"}
     ),
-    "used.flags of 2": Danger(by(flags(2, 0)), "VRING-KICK-01", {"used_flags": "toggles"}),
-    "used.flags with EVENT_IDX": Danger(
-        by(flags(1, 0), features=EVENT_IDX), "VRING-KICK-01", {"used_flags": "toggles"}
+    "used.do.flags of 2": Danger(by(do.flags(2, 0)), "VRING-KICK-01", {"used_flags": "toggles"}),
+    "used.do.flags with EVENT_IDX": Danger(
+        by(do.flags(1, 0), features=EVENT_IDX), "VRING-KICK-01", {"used_flags": "toggles"}
     ),
-    "a head twice": Danger(by(one_twice, requests=3), "VRING-US-05", SEVERAL | {"completion_order": "any"}),
+    "a head twice": Danger(
+        by(do.one_twice, requests=3), "VRING-US-05", SEVERAL | {"completion_order": "any"}
+    ),
     "a chain that is forgotten": Danger(
-        by(one_never, requests=3), "BAD-DEV-11", SEVERAL | {"completion_order": "any"}
+        by(do.one_never, requests=3), "BAD-DEV-11", SEVERAL | {"completion_order": "any"}
     ),
-    "more in flight than said": Danger(by(in_flight, requests=3), "BAD-RING-26", {"chains_in_flight": 2}),
+    "more in flight than said": Danger(by(do.in_flight, requests=3), "BAD-RING-26", {"chains_in_flight": 2}),
     "the index before an element": Danger(
-        by(index_before_an_element, requests=3), "VRING-US-03", SEVERAL | {"used_elements": "until_index"}
+        by(do.index_before_an_element, requests=3), "VRING-US-03", SEVERAL | {"used_elements": "until_index"}
     ),
     "an element changed afterwards": Danger(
-        by(element_changed_afterwards, requests=3), "VRING-US-03", SEVERAL | {"used_elements": "until_index"}
+        by(do.element_changed_afterwards, requests=3),
+        "VRING-US-03",
+        SEVERAL | {"used_elements": "until_index"},
     ),
     "the answer after the index": Danger(
-        by(answer_after_the_index),
+        by(do.answer_after_the_index),
         "VRING-US-03",
         {"used_elements": "until_index", "answer_writes": "until_used"},
     ),

@@ -9,32 +9,25 @@ A bug is caught when there is such a verdict; a run that merely fails does not c
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-import fnmatch
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tb.flow.build import Recipe, build
 from tb.flow.campaign import CORES, Job, all_or_none, run_all
 from tb.flow.display import Bar, Display, complain, print_table, say
-from tb.flow.errors import FlowError
 from tb.flow.failures import tell_all
 from tb.flow.paths import RESULTS, SIM_BUILD, require_writable, shown
-from tb.flow.plan import Run, load_plan, unknown
-from tb.flow.planted import PlantedBug, plant, read_bugs
-from tb.flow.planted_copy import PlantedCopy, plant_together
+from tb.flow.plan import load_plan
+from tb.flow.planted import Planted, named, read_bugs
+from tb.flow.planted_copy import PlantedCopy
+from tb.flow.planted_runs import Workshop
 from tb.flow.process import run_until_complete
 from tb.flow.results import forget, write_json
-from tb.flow.simulation import Outcome, simulate
 from tb.flow.variables import Variables
+from tb.flow.verdict_rules import naming, rule_of
 
 BUGS = SIM_BUILD / "bugs"
-TOGETHER = BUGS / "together"
 REPORT = "bugs.json"
-# A verdict of its own (`12 ns RULE: ...`), or many equal ones (the rule and how many).
-VERDICT_RULE = re.compile(r"(?:\d+ ns )?([\w-]+)(?::| ×)")  # noqa: RUF001
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +37,7 @@ class Finding:
     `before` is the rule of the first verdict of that run where it was another one.
     """
 
-    bug: PlantedBug
+    bug: Planted
     caught_by: str
     verdict: str
     before: str
@@ -86,23 +79,12 @@ def run(variables: Variables) -> int:
     return 0 if all(one.caught for one in findings) else 1
 
 
-def select(bugs: list[PlantedBug], wanted: str | None) -> list[PlantedBug]:
-    """All, or those that BUG names: names and patterns, separated by commas.
-
-    Raises FlowError, listing the known ones, for a word that names none.
-    """
-    if wanted is None:
-        return bugs
-    chosen: dict[str, PlantedBug] = {}
-    for word in filter(None, re.split(r"[\s,]+", wanted)):
-        named = {one.name: one for one in bugs if fnmatch.fnmatchcase(one.name, word)}
-        if not named:
-            raise FlowError(unknown("BUG", word, [one.name for one in bugs]))
-        chosen |= named
-    return list(chosen.values())
+def select(bugs: list[Planted], wanted: str | None) -> list[Planted]:
+    """All, or those that BUG names. Raises FlowError, listing the known ones, for a word that names none."""
+    return named("BUG", bugs, wanted)
 
 
-async def clean_rtl_fails(bugs: Sequence[PlantedBug], jobs: int, seed: int) -> bool:
+async def clean_rtl_fails(bugs: Sequence[Planted], jobs: int, seed: int) -> bool:
     """Run what the bugs name on the RTL as it is; True, after telling why, if something fails there."""
     runs = {run.name: run for bug in bugs for run in bug.runs}
     with Display() as display:
@@ -112,16 +94,17 @@ async def clean_rtl_fails(bugs: Sequence[PlantedBug], jobs: int, seed: int) -> b
     return tell_all(outcomes) != 0
 
 
-async def hunt(bugs: Sequence[PlantedBug], jobs: int, seed: int, display: Display) -> list[Finding]:
+async def hunt(bugs: Sequence[Planted], jobs: int, seed: int, display: Display) -> list[Finding]:
     """Plant, build and run all bugs, `jobs` at a time."""
-    copies = await planted_copies(bugs, jobs, seed, display)
+    workshop = Workshop(BUGS, jobs, seed)
+    copies = await workshop.copies(bugs, display)
     slots = asyncio.Semaphore(jobs)
     with display.bar("planted bugs", len(bugs)) as overall:
 
-        async def one(bug: PlantedBug) -> Finding:
+        async def one(bug: Planted) -> Finding:
             async with slots:
                 with display.bar(bug.name) as bar:
-                    finding = await try_bug(bug, copies[bug.name], seed, bar)
+                    finding = await try_bug(workshop, bug, copies[bug.name], bar)
             overall.advance()
             display.say(finding.line)
             return finding
@@ -129,72 +112,12 @@ async def hunt(bugs: Sequence[PlantedBug], jobs: int, seed: int, display: Displa
         return await all_or_none([one(bug) for bug in bugs])
 
 
-async def planted_copies(
-    bugs: Sequence[PlantedBug], jobs: int, seed: int, display: Display
-) -> dict[str, PlantedCopy]:
-    """The copy in which each bug is, by the bug's name; those of several bugs are built."""
-    if len(bugs) == 1:
-        return {bugs[0].name: _copy_alone(bugs[0])}
-    together, reasons = plant_together(bugs, TOGETHER)
-    copies = dict.fromkeys(together.faults, together)
-    try:
-        await _build_together(together, bugs, jobs, seed, display)
-    except FlowError as error:
-        display.say(f"The copy with all bugs is of no use, so each gets its own: {error}")
-        copies = {}
-    for bug in bugs:
-        if bug.name in copies:
-            continue
-        if bug.name in reasons:
-            display.say(f"{bug.name} gets a build of its own: {reasons[bug.name]}.")
-        copies[bug.name] = _copy_alone(bug)
-    return copies
-
-
-async def _build_together(
-    together: PlantedCopy, bugs: Sequence[PlantedBug], jobs: int, seed: int, display: Display
-) -> None:
-    """Build what the runs need, `jobs` configurations at a time, each with one process."""
-    runs = [run for bug in bugs if bug.name in together.faults for run in bug.runs]
-    recipes = {run.configuration.name: recipe(run, together) for run in runs}
-    slots = asyncio.Semaphore(jobs)
-
-    async def one(name: str) -> None:
-        async with slots:
-            with display.bar(f"building {name} with {len(together.faults)} bugs") as bar:
-                await build(recipes[name], jobs=1)
-                await _see_it_hold(
-                    next(run for run in runs if run.configuration.name == name), together, seed, bar
-                )
-
-    await all_or_none([one(name) for name in recipes])
-
-
-async def _see_it_hold(run_: Run, together: PlantedCopy, seed: int, bar: Bar) -> None:
-    """With no fault on the copy must hold what the clean RTL holds. Raises FlowError."""
-    job = Job(run_, seed, BUGS / "runs" / "no_fault" / run_.name)
-    outcome = await simulate(run_, recipe(run_, together), job.options(), job.folder, bar.show)
-    if not outcome.passed:
-        raise FlowError(f"with no fault on it fails {run_.name}: {outcome.message}")
-
-
-def _copy_alone(bug: PlantedBug) -> PlantedCopy:
-    folder = BUGS / bug.name
-    plant(bug, folder)
-    return PlantedCopy(folder, {})
-
-
-def recipe(run_: Run, copy: PlantedCopy) -> Recipe:
-    """The build of a copy that a run needs."""
-    return Recipe(run_.configuration, rtl=copy.folder, builds=copy.folder / "build", optimised=False)
-
-
-async def try_bug(bug: PlantedBug, copy: PlantedCopy, seed: int, bar: Bar) -> Finding:
+async def try_bug(workshop: Workshop, bug: Planted, copy: PlantedCopy, bar: Bar) -> Finding:
     """One bug: its tests in order until a verdict names its rule."""
     started = time.monotonic()
     seen: list[str] = []
     for run_ in bug.runs:
-        outcome = await _run_on(run_, bug, copy, seed, bar)
+        outcome = await workshop.run(run_, bug, copy, bar, choices=bug.choices, stop_at=bug.rules)
         verdict = naming(outcome.verdicts, bug.rules)
         if verdict:
             first = rule_of(outcome.verdicts[0])
@@ -202,25 +125,6 @@ async def try_bug(bug: PlantedBug, copy: PlantedCopy, seed: int, bar: Bar) -> Fi
             return Finding(bug, run_.name, verdict, before, "", time.monotonic() - started)
         seen.append(f"{run_.name}: {outcome.message or 'passed'}")
     return Finding(bug, "", "", "", "; ".join(seen), time.monotonic() - started)
-
-
-async def _run_on(run_: Run, bug: PlantedBug, copy: PlantedCopy, seed: int, bar: Bar) -> Outcome:
-    built = recipe(run_, copy)
-    await build(built, jobs=1)
-    job = Job(run_, seed, BUGS / "runs" / bug.name / run_.name)
-    options = dataclasses.replace(job.options(), faults=copy.options(bug), stop_at=bug.rules)
-    return await simulate(run_, built, options, job.folder, bar.show)
-
-
-def naming(verdicts: Sequence[str], rules: Sequence[str]) -> str:
-    """The first verdict of one of the rules, empty if there is none."""
-    return next((one for one in verdicts if rule_of(one) in rules), "")
-
-
-def rule_of(verdict: str) -> str:
-    """The rule that a verdict is of."""
-    match = VERDICT_RULE.match(verdict)
-    return match[1] if match else ""
 
 
 def report(findings: Sequence[Finding]) -> None:

@@ -84,7 +84,9 @@ class AvailableRing:
             queue.owes_look = False
             queue.event_looked = True
         event_idx = queue.event_idx
-        sample = self._decision.sample_issued() if (has_event if event_idx else has_flags) else None
+        sample = None
+        if has_event if event_idx else has_flags:
+            sample = self._decision.sample_issued(glance=self._any and last - first > _SLOTS)
         publishes = queue.publishes
         exposed_to = queue.seen
 

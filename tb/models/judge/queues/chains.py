@@ -89,7 +89,7 @@ class Chains:
 
     def _accuse_order(self, chain: JudgedChain) -> None:
         queue = self._queue
-        older = min(queue.chains, key=lambda each: (each.index - queue.next_slot) & 0xFFFF)
+        older = min(queue.chains, key=queue.age)
         if older is not chain:
             what = f"{chain} is used before {older}"
             queue.verdict("VRING-US-06", what, "in order (`completion_order` of the profile)")

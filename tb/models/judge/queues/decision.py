@@ -11,10 +11,14 @@ from tb.models.virtqueue import needs_interrupt
 
 @dataclass(slots=True, frozen=True)
 class Sample:
-    """A read of the guest's suppression value, made after the used index became `new`."""
+    """A read of the guest's suppression value, made after the used index became `new`.
+
+    `glance`: it lay in a read made for something else; the function may go by it, or read the value anew.
+    """
 
     new: int
     publishes: int
+    glance: bool = False
 
 
 class Decision:
@@ -22,6 +26,7 @@ class Decision:
 
     __slots__ = (
         "_checked",
+        "_glanced",
         "_index_known",
         "_interrupts",
         "_queue",
@@ -34,6 +39,7 @@ class Decision:
         self._interrupts = interrupts
         forced = queue.facts.profile.first_decision == "interrupts"
         self._checked: set[int | None] = {None if forced else 0}
+        self._glanced = False
         self._index_known: int | None = None
         self._waiting_for_index: int | None = None
         self._waiting_certain = True
@@ -41,6 +47,7 @@ class Decision:
     def published(self) -> None:
         """The function has written the used index: it must ask what the guest wants."""
         self._queue.undecided = True
+        self._glanced = False
         self._index_known = None
         self._waiting_for_index = None
 
@@ -48,13 +55,17 @@ class Decision:
     def open(self) -> bool:
         """Whether the function has not found out yet what the guest wants."""
         queue = self._queue
-        return bool(queue.undecided or queue.open_samples or self._waiting_for_index is not None)
+        undecided = queue.undecided and not self._glanced
+        return bool(undecided or queue.open_samples or self._waiting_for_index is not None)
 
-    def sample_issued(self) -> Sample | None:
+    def sample_issued(self, *, glance: bool) -> Sample | None:
         """The function asks for the suppression value; None when it has published nothing new."""
         queue = self._queue
         if not queue.undecided:
             return None
+        if glance:
+            self._glanced = True
+            return Sample(queue.published, queue.publishes, glance)
         queue.undecided = False
         queue.open_samples += 1
         return Sample(queue.published, queue.publishes)
@@ -73,7 +84,6 @@ class Decision:
     def decide(self, sample: Sample, flags: int, event: int) -> None:
         """The function has the suppression value: the interrupt may come from now on, or must not."""
         queue = self._queue
-        queue.open_samples -= 1
         features = queue.features
         news = {sample.new, queue.published}
         answers = {
@@ -81,6 +91,11 @@ class Decision:
             for new in news
             for old in self._checked
         }
+        if sample.glance:
+            if True in answers or queue.notify_on_empty:
+                self._cause(certain=False)
+            return
+        queue.open_samples -= 1
         self._checked = set(news)
         if True in answers:
             self._cause(certain=False not in answers)

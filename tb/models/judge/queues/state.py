@@ -152,6 +152,13 @@ class QueueState:
         """Slots the function may read now."""
         return (self.seen - self.next_slot) & 0xFFFF
 
+    def age(self, chain: JudgedChain) -> int:
+        """The place of `chain` in the order of the available ring: less for an older one.
+
+        0 is the next slot to be read; one read ahead of it counts from there.
+        """
+        return ((chain.index - self.next_slot + 0x8000) & 0xFFFF) - 0x8000
+
     @property
     def due(self) -> int:
         """Slots the function must read: those the guest has not taken back by moving its index back."""

@@ -58,8 +58,9 @@ class TableCopies:
     def _oldest(self) -> int:
         """Index of the oldest chain that may still need a descriptor."""
         queue = self._queue
-        needing = [chain.index for chain in queue.chains if chain.fetch is not None]
-        return min(needing, key=lambda index: (index - queue.next_slot) & 0xFFFF, default=queue.next_slot)
+        needing = [chain for chain in queue.chains if chain.fetch is not None]
+        oldest = min(needing, key=queue.age, default=None)
+        return queue.next_slot if oldest is None or queue.age(oldest) > 0 else oldest.index
 
     def _find(self, address: int, index: int) -> bytes | None:
         """The descriptor at `address` for the chain `index`, None while a good copy of it is missing."""
