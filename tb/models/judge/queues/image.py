@@ -57,6 +57,8 @@ class Image:
         """The first address that `wanted` has and this has not, None when there is none."""
         for number, (_, mask) in sorted(wanted._pages.items()):
             have = self._pages.get(number, _NOTHING)[1]
+            if not int.from_bytes(mask, "little") & ~int.from_bytes(have, "little"):
+                continue
             for place, bit in enumerate(mask):
                 if bit and not have[place]:
                     return (number << _BITS) + place
