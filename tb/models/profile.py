@@ -11,9 +11,9 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_type_hints
 
-from tb.models.profile_checks import impossible
+from tb.models.profile_checks import frozen, impossible, type_fault
 
 SHIPPED = Path(__file__).parent / "profiles"
 
@@ -234,8 +234,9 @@ class Profile:
     used_flags: Literal["zero", "toggles"] = _choice(
         "VRING-KICK-01", "whether used.flags asks for no kicks while the function drains the ring"
     )
-    avail_event: Literal["after_drain", "per_chain"] = _choice(
-        "VRING-KICK-05", "when avail_event is written with EVENT_IDX"
+    avail_event: Literal["after_drain", "per_chain", "any"] = _choice(
+        "VRING-KICK-05",
+        "when avail_event is written with EVENT_IDX (any: after a drain, and on the way with any value)",
     )
     first_decision: Literal["interrupts", "by_event"] = _choice(
         "VRING-INT-03",
@@ -278,6 +279,11 @@ class Profile:
     )
     completion_order: Literal["in_order", "any"] = _choice(
         "VRING-US-06", "whether chains are used in the order in which they were made available"
+    )
+    gives_back: tuple[Literal["malformed", "unread"], ...] = _choice(
+        "VRING-US-10",
+        "chains that are given back and do not stop their queue: malformed ones, with length 0; those with "
+        "a buffer that cannot be read, with an error for their status",
     )
     chains_in_flight: int = _choice(
         "BAD-RING-26",
@@ -342,7 +348,6 @@ class Profile:
     # --- console
     console_features: int = _choice("VCON-02", "console feature bits offered")
     console_config_length: int = _choice("VCON-03", "bytes of console configuration")
-
     console_looks_ahead: bool = _choice(
         "VCON-05", "whether a port counts its empty buffers before there is input, which finds bad chains"
     )
@@ -363,7 +368,7 @@ class Profile:
         faults = _faults(values)
         if faults:
             raise ProfileError("\n".join(f"{path}: {fault}" for fault in faults))
-        checked: dict[str, Any] = {name: _frozen(value) for name, value in values.items()}
+        checked: dict[str, Any] = {name: frozen(value) for name, value in values.items()}
         refused = impossible(checked)
         if refused:
             raise ProfileError("\n".join(f"{path}: {fault}" for fault in refused))
@@ -378,13 +383,13 @@ def choose(base: Profile, choices: Mapping[str, Any], *, name: str) -> Profile:
     known = {f.name for f in fields(Profile)}
     faults = [f"{choice} is no field of a profile" for choice in sorted(choices.keys() - known)]
     for choice in sorted(known & choices.keys()):
-        fault = _type_fault(_TYPES[choice], choices[choice])
+        fault = type_fault(_TYPES[choice], choices[choice])
         if fault:
             faults.append(f"{choice} {fault}, not {choices[choice]!r}")
     if faults:
         raise ProfileError("; ".join(faults))
     values = {each: getattr(base, each) for each in known}
-    values |= {"name": name, **{choice: _frozen(value) for choice, value in choices.items()}}
+    values |= {"name": name, **{choice: frozen(value) for choice, value in choices.items()}}
     refused = impossible(values)
     if refused:
         raise ProfileError("; ".join(refused))
@@ -394,43 +399,15 @@ def choose(base: Profile, choices: Mapping[str, Any], *, name: str) -> Profile:
 _TYPES: dict[str, Any] = get_type_hints(Profile)
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(_frozen(v) for v in value) if isinstance(value, list) else value
-
-
 def _faults(values: Mapping[str, Any]) -> list[str]:
     known = {f.name for f in fields(Profile)}
     faults = [f"{name} is no field of a profile" for name in sorted(values.keys() - known)]
     faults += [f"{name} is missing" for name in sorted(known - values.keys())]
     for name in sorted(known & values.keys()):
-        fault = _type_fault(_TYPES[name], values[name])
+        fault = type_fault(_TYPES[name], values[name])
         if fault:
             faults.append(f"{name} {fault}, not {values[name]!r}")
     return faults
-
-
-def _type_fault(kind: Any, value: Any) -> str:
-    """What the field must be, when ``value`` is not that; empty when it is."""
-    origin = get_origin(kind)
-    if origin is Literal:
-        choices = get_args(kind)
-        return "" if value in choices else "must be one of " + ", ".join(choices)
-    if origin is tuple:
-        item = get_args(kind)[0]
-        fits = isinstance(value, list) and not any(_type_fault(item, v) for v in value)
-        return "" if fits else f"must be a list of {_items(item)}"
-    if origin is not None:
-        whole = isinstance(value, dict) and all(type(v) is int for v in value.values())
-        return "" if whole else "must be a table of whole numbers"
-    words = {bool: "true or false", int: "a whole number", str: "a text"}
-    return "" if type(value) is kind else f"must be {words[kind]}"
-
-
-def _items(kind: Any) -> str:
-    """What a list must hold, in words."""
-    if get_origin(kind) is Literal:
-        return ", ".join(get_args(kind))
-    return {int: "whole numbers", str: "texts"}.get(kind, "lists of whole numbers")
 
 
 def _shipped(name: str) -> Profile:

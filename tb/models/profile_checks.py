@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 Values = Mapping[str, Any]
 """The fields of a profile by name, each of the right kind already."""
@@ -20,6 +20,35 @@ _LAST_BAR = 5
 _KINDS = (0, 4, 8, 12)
 _WIDE = 4
 _TRANSPORT_FEATURES = 24
+
+
+def frozen(value: Any) -> Any:
+    """A value of a TOML file, its lists as tuples."""
+    return tuple(frozen(each) for each in value) if isinstance(value, list) else value
+
+
+def type_fault(kind: Any, value: Any) -> str:
+    """What the field must be, when ``value`` is not that; empty when it is."""
+    origin = get_origin(kind)
+    if origin is Literal:
+        choices = get_args(kind)
+        return "" if value in choices else "must be one of " + ", ".join(choices)
+    if origin is tuple:
+        item = get_args(kind)[0]
+        fits = isinstance(value, list) and not any(type_fault(item, v) for v in value)
+        return "" if fits else f"must be a list of {_items(item)}"
+    if origin is not None:
+        whole = isinstance(value, dict) and all(type(v) is int for v in value.values())
+        return "" if whole else "must be a table of whole numbers"
+    words = {bool: "true or false", int: "a whole number", str: "a text"}
+    return "" if type(value) is kind else f"must be {words[kind]}"
+
+
+def _items(kind: Any) -> str:
+    """What a list must hold, in words."""
+    if get_origin(kind) is Literal:
+        return ", ".join(get_args(kind))
+    return {int: "whole numbers", str: "texts"}.get(kind, "lists of whole numbers")
 
 
 def impossible(profile: Values) -> list[str]:

@@ -148,7 +148,7 @@ class QueueServer:
                 break
         self._signal_deferred(queue)
         self._finish_all(queue, unfinished)
-        if self.profile.avail_event == "after_drain" and not ring.stopped:
+        if self.profile.avail_event != "per_chain" and not ring.stopped:
             ring.set_kicks(True)
         if self.device.interrupts_anyway(queue):
             self.signal(queue)

@@ -37,6 +37,7 @@ __all__ = [
     "enabled_bytes",
     "encode",
     "first_address",
+    "has_holes",
     "intx_message",
     "io_read",
     "io_write",
@@ -49,6 +50,9 @@ __all__ = [
 
 _FIRST_ENABLED = tuple((be & -be).bit_length() - 1 if be else 0 for be in range(16))
 _LAST_ENABLED = tuple(be.bit_length() - 1 if be else 0 for be in range(16))
+_BROKEN_RUNS = frozenset({0b0101, 0b1001, 0b1010, 0b1011, 0b1101})
+_UP_TO_THE_END = frozenset({0b1000, 0b1100, 0b1110, 0b1111})
+_FROM_THE_START = frozenset({0b0001, 0b0011, 0b0111, 0b1111})
 _MEMORY_READS = frozenset({TlpType.MEMORY_READ, TlpType.MEMORY_READ_LOCKED})
 
 
@@ -186,6 +190,14 @@ def byte_count(request: Tlp) -> int:
     if request.length == 1:
         return _LAST_ENABLED[request.first_be] - _FIRST_ENABLED[request.first_be] + 1
     return 4 * request.length - _FIRST_ENABLED[request.first_be] - 3 + _LAST_ENABLED[request.last_be]
+
+
+def has_holes(request: Tlp) -> bool:
+    """Whether the byte enables of a request of one or two DWs leave bytes out between others."""
+    first, last = request.first_be, request.last_be
+    if request.length == 1:
+        return first in _BROKEN_RUNS
+    return request.length == 2 and (first not in _UP_TO_THE_END or last not in _FROM_THE_START)
 
 
 def requested_bytes(request: Tlp) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from tb.models.devices.base import Effects
 from tb.models.msix import Message
 from tb.models.profile import VIRTIO_PCI_RTL
 from tb.models.virtqueue import Chain, walk_chain
-from tb.pcie.tlp import Channel, Tlp, completion_for, memory_read
+from tb.pcie.tlp import Channel, CompletionStatus, Tlp, completion_for, memory_read
 from tests.unit.fake_function import FUNCTION_ID, HOST_ID, Fact, FakeFunction, _Ring, _scatter
 
 Steps = Callable[["ByHand"], None]
@@ -124,6 +124,23 @@ class ByHand(FakeFunction):
         self.add(Channel.TX_REQ, request)
         answer = completion_for(request, bytes(4), completer_id=HOST_ID)
         self.add(Channel.RX_CPL, answer)
+
+    def read_enabled(self, address: int, enables: int) -> None:
+        """A read of one DW with these byte enables."""
+        self._dma_tag = (self._dma_tag + 1) % 8
+        request = memory_read(address & ~3, 4, self._dma_tag, requester_id=FUNCTION_ID)
+        request = replace(request, first_be=enables)
+        self.add(Channel.TX_REQ, request)
+        data = bytes(self.memory[request.address : request.address + 4])
+        self.add(Channel.RX_CPL, completion_for(request, data, completer_id=HOST_ID))
+
+    def read_in_vain(self, address: int, count: int) -> None:
+        """A read that the host answers as unsupported."""
+        self._dma_tag = (self._dma_tag + 1) % 8
+        request = memory_read(address, count, self._dma_tag, requester_id=FUNCTION_ID)
+        self.add(Channel.TX_REQ, request)
+        unsupported = CompletionStatus.UNSUPPORTED_REQUEST
+        self.add(Channel.RX_CPL, completion_for(request, completer_id=HOST_ID, status=unsupported))
 
     def add_sent(self, tlp: Tlp) -> None:
         """A packet just so."""

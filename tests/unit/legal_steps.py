@@ -275,6 +275,41 @@ def holes(function: ByHand) -> None:
     function.use(taken)
 
 
+def read_with_a_hole(function: ByHand) -> None:
+    """A header of two buffers with a byte between them, which is left out of the read."""
+    function.header(HEADER, 0, 3)
+    function.memory[HEADER + 2 : HEADER + 17] = function.memory[HEADER + 1 : HEADER + 16]
+    function.descriptor(0, HEADER, 1, 1, 1)
+    function.descriptor(1, HEADER + 2, 15, 1, 2)
+    function.descriptor(2, DATA, 512, 3, 3)
+    function.descriptor(3, STATUS, 1, 2)
+    function.look()
+    chain = function._walk(function.layout, function.slot(0))
+    function.read_enabled(HEADER, 0b1101)
+    function.dma_read(HEADER + 4, 13)
+    function.finish(function.taken_of(0, chain, gathered=True))
+
+
+def hole_over_a_slot(function: ByHand) -> None:
+    """Around a hole lie the index and half a slot that is not exposed."""
+    plain(function)
+    function.read_enabled(AVAILABLE + 4, 0b1011)
+
+
+def far_event(function: ByHand) -> None:
+    """avail_event keeps the guest from kicking on the way, and asks for the next kick at last."""
+    function.dma_write(USED + 4 + 8 * SIZE, b"\x40\0")
+    plain(function)
+    function.dma_write(USED + 4 + 8 * SIZE, b"\1\0")
+    function.look()
+
+
+def far_event_left(function: ByHand) -> None:
+    plain(function)
+    function.dma_write(USED + 4 + 8 * SIZE, b"\x40\0")
+    function.look()
+
+
 # --- looking
 
 
@@ -396,6 +431,40 @@ def a_batch(function: ByHand) -> None:
     function.dma_write(USED + 4, content)
     function.publish(len(taken))
     function.decide()
+
+
+def malformed_goes_back(length: int) -> Callable[[ByHand], None]:
+    """The second descriptor is empty; the chain goes back with this length, the next one is served."""
+
+    def steps(function: ByHand) -> None:
+        function.descriptor(1, DATA, 0, 3, 2)
+        function.look()
+        function.slot(0)
+        function.dma_read(RING, 16)
+        function.dma_read(RING + 16, 16)
+        function.dma_write(USED + 4, bytes(4) + length.to_bytes(4, "little"))
+        function.publish()
+        function.decide()
+        function.finish(function.take(function.slot(1)))
+
+    return steps
+
+
+def unread_goes_back(status: int) -> Callable[[ByHand], None]:
+    """A read of data fails; the write is given back with this status, and the next one is served."""
+
+    def steps(function: ByHand) -> None:
+        function.look()
+        function._walk(function.layout, function.slot(0))
+        function.dma_read(HEADER, 16)
+        function.read_in_vain(DATA, 512)
+        function.dma_write(STATUS, bytes((status,)))
+        function.dma_write(USED + 4, bytes(4) + (1).to_bytes(4, "little"))
+        function.publish()
+        function.decide()
+        function.finish(function.take(function.slot(1)))
+
+    return steps
 
 
 def one_twice(function: ByHand) -> None:

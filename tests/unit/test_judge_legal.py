@@ -107,6 +107,16 @@ LEGAL = {
     "a batch with EVENT_IDX": Legal(
         by(do.a_batch, requests=3, features=EVENT_IDX), "BAD-RING-26", SEVERAL | {"polls": True}
     ),
+    "a malformed chain given back": Legal(
+        by(do.malformed_goes_back(0), requests=2), "VRING-DESC-09", {"gives_back": ("malformed",)}
+    ),
+    "a chain given back whose data could not be read": Legal(
+        by(do.unread_goes_back(1), requests=2, kind=1), "BAD-RING-37", {"gives_back": ("unread",)}
+    ),
+    "a read with a hole": Legal(by(do.read_with_a_hole), ""),
+    "avail_event that moderates kicks": Legal(
+        by(do.far_event, features=EVENT_IDX), "VRING-KICK-02", {"avail_event": "any"}
+    ),
     "elements backwards, the answers last": Legal(
         by(do.elements_backwards, requests=3),
         "VRING-US-03",
@@ -158,6 +168,16 @@ DANGER = {
     "used.do.flags of 2": Danger(by(do.flags(2, 0)), "VRING-KICK-01", {"used_flags": "toggles"}),
     "used.do.flags with EVENT_IDX": Danger(
         by(do.flags(1, 0), features=EVENT_IDX), "VRING-KICK-01", {"used_flags": "toggles"}
+    ),
+    "a malformed chain given back with a length": Danger(
+        by(do.malformed_goes_back(1), requests=2), "BAD-DEV-04", {"gives_back": ("malformed",)}
+    ),
+    "data that could not be read, and no error": Danger(
+        by(do.unread_goes_back(0), requests=2, kind=1), "VBLK-06", {"gives_back": ("unread",)}
+    ),
+    "a hole over what nobody gave": Danger(by(do.hole_over_a_slot), "VRING-AV-06", {}),
+    "avail_event left far ahead": Danger(
+        by(do.far_event_left, features=EVENT_IDX), "VRING-KICK-05", {"avail_event": "any"}
     ),
     "a head twice": Danger(
         by(do.one_twice, requests=3), "VRING-US-05", SEVERAL | {"completion_order": "any"}

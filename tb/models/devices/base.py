@@ -280,6 +280,11 @@ class DeviceModel:
         """Whether draining ``queue`` interrupts even when no chain was there."""
         return False
 
+    def failure(self, chain: Chain) -> Effects:
+        """What tells the guest that ``chain`` could not be served, where it is given back all the same."""
+        del chain
+        return Effects((), 0)
+
     def serve(self, queue: int, chain: Chain) -> Serve:
         """Serve one chain. Raises ``ChainError`` when the queue must stop instead."""
         raise NotImplementedError(f"{type(self).__name__} has no queue {queue}")

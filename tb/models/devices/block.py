@@ -169,6 +169,11 @@ class BlockDevice(DeviceModel):
         writes += ((chain.writable_length - 1, bytes((status,))),)
         return Effects(writes, self._used_length(chain, len(data)))
 
+    def failure(self, chain: Chain) -> Effects:
+        """The status tells of the error; no data were written."""
+        status = chain.writable_length - 1, bytes((STATUS_IOERR,))
+        return Effects((status,), self._used_length(chain, 0))
+
     def _used_length(self, chain: Chain, data_length: int) -> int:
         """Used length: all that is writable, or the prefix really written (VRING-US-04)."""
         if self.profile.block_used_length == "whole_buffer":

@@ -84,7 +84,7 @@ class Disk:
             return
         queue, chain = opened.queue, opened.chain
         chain.claimed = False
-        if isinstance(chain.operation, Gather):
+        if isinstance(chain.operation, Gather) or chain.effects is not None:
             return  # its data will never be complete: nothing follows
         if isinstance(chain.operation, MediaWrite) and not opened.has_data:
             self._verdict("VBLK-06", "The disk answered a write before it had the data", opened.request)

@@ -16,8 +16,6 @@ from tb.pcie.tlp import (
 # A packet cut to the old limit may still stand in a buffer when the new, smaller one takes effect.
 _LIMIT_GRACE = 4
 _SENT_TYPES = frozenset({TlpType.MEMORY_READ, TlpType.MEMORY_WRITE, TlpType.MESSAGE})
-_HOLES = frozenset({0b0101, 0b1001, 0b1010, 0b1011, 0b1101})
-_READ = TlpType.MEMORY_READ
 _WRITE = TlpType.MEMORY_WRITE
 
 
@@ -52,8 +50,6 @@ class Requests:
             record.verdict("BAD-DEV-18", sentence)
         if tlp.wide_address and tlp.address < 1 << 32:
             record.verdict("BAD-DEV-18", "A 4-DW header carries an address below 4 GiB.")
-        if kind is _READ and tlp.first_be in _HOLES:
-            record.verdict("BAD-DEV-18", f"The byte enables {tlp.first_be:04b} of a read leave a hole.")
         if tlp.traffic_class or tlp.attributes:
             self._attributes(tlp)
         if tlp.poisoned or tlp.digest:

@@ -254,6 +254,13 @@ class JudgedChain:
             return bytes(max(0, there))
         return self.stream.gather(operation.offset, operation.length)
 
+    def give_back(self, effects: Effects) -> None:
+        """Nothing more is done for it: it is used with these `effects`."""
+        self.fetch, self.operation = None, None
+        self.effects = effects
+        if self.chain is not None:
+            self.owed = owed_writes(self.chain.writable, effects.writes)
+
     def _finish(self, effects: Effects) -> None:
         assert self.chain is not None
         self.operation = None

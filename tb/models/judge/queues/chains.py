@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tb.models.devices.base import Effects
 from tb.models.judge.queues.chain import JudgedChain
 from tb.models.judge.queues.image import Image
 from tb.models.judge.queues.state import QueueState
@@ -65,9 +66,13 @@ class Chains:
         )
 
     def malformed(self, chain: JudgedChain, error: ChainError) -> None:
-        """The function has learnt that `chain` breaks a rule: the queue must stop."""
+        """The function has learnt that `chain` breaks a rule: the queue must stop, or the chain goes back."""
         chain.error = error
-        self._queue.stop(error.rule, error.sentence, chain)
+        queue = self._queue
+        if "malformed" in queue.facts.profile.gives_back and chain.head < queue.layout.size:
+            chain.give_back(Effects((), 0))
+        else:
+            queue.stop(error.rule, error.sentence, chain)
 
     def use(self, head: int, length: int) -> None:
         """A used element was written."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tb.models.events import DeviceReset, Event, Notify, QueueMoved, QueueStopped
 from tb.models.judge.facts import Deliver, Facts
@@ -10,7 +11,7 @@ from tb.models.judge.interrupts.interrupts import Interrupts
 from tb.models.judge.queues.queue import JudgedQueue
 from tb.models.judge.queues.state import QueueState
 from tb.models.virtqueue import RingLayout
-from tb.pcie.tlp import Tlp, enabled_bytes, requested_bytes
+from tb.pcie.tlp import Tlp, enabled_bytes, has_holes, requested_bytes
 
 _WHOLE = 0xF
 _NEVER = 1 << 62
@@ -116,7 +117,25 @@ class Dma:
 
     def read(self, tlp: Tlp) -> tuple[Deliver, QueueState | None]:
         """Judge a DMA read; what is to take its bytes, and whose it is."""
-        address, count = requested_bytes(tlp)
+        if tlp.length < 3 and has_holes(tlp):
+            return self._read_apart(tlp)
+        return self._read(*requested_bytes(tlp))
+
+    def _read_apart(self, tlp: Tlp) -> tuple[Deliver, QueueState | None]:
+        """Judge a read of one or two DWs whose byte enables leave holes: each run of bytes for itself."""
+        start, _ = requested_bytes(tlp)
+        filled = replace(tlp, data=bytes(4 * tlp.length))
+        runs = [(address, len(data)) for address, data in _runs(filled)]
+        takers = [self._read(address, count) for address, count in runs]
+
+        def deliver(data: bytes | None) -> None:
+            for (address, count), (taker, _) in zip(runs, takers, strict=True):
+                first = address - start
+                taker(None if data is None else data[first : first + count])
+
+        return deliver, takers[0][1]
+
+    def _read(self, address: int, count: int) -> tuple[Deliver, QueueState | None]:
         refusal: tuple[str, str, str] | None = None
         for queue in self.all_queues():
             deliver = queue.read(address, count)

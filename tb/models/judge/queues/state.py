@@ -212,5 +212,8 @@ class QueueState:
             return False
         if chain is not None:
             chain.lost = True
+            if chain.chain is not None and "unread" in self.facts.profile.gives_back:
+                chain.give_back(self.facts.device.failure(chain.chain))
+                return True
         self.stop("BAD-RING-37", "a DMA read of it failed", chain)
         return True

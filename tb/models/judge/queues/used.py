@@ -152,7 +152,9 @@ class UsedRing:
         known = queue.seen if profile.available_reads == "any" else queue.next_slot
         ahead = (known - value) & 0xFFFF
         behind = (known - queue.published) & 0xFFFF
-        if profile.avail_event == "after_drain" and known == queue.next_slot:
+        if profile.avail_event == "any":
+            right = True
+        elif profile.avail_event == "after_drain" and known == queue.next_slot:
             right = value == known
         else:
             right = ahead <= behind
