@@ -30,7 +30,7 @@ from tb.flow.verdict_rules import naming
 
 LEGAL = SIM_BUILD / "legal"
 REPORT = "legal.json"
-TRACES = "tests/unit/test_judge_legal.py"
+TRACES = ("tests/unit/test_judge_legal.py", "tests/unit/test_judge_any_order.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def run(variables: Variables) -> int:
 
 def _judge_traces() -> int:
     """The traces of what no patch does; pytest's exit status."""
-    command = [sys.executable, "-m", "pytest", "-q", TRACES]
+    command = [sys.executable, "-m", "pytest", "-q", *TRACES]
     return run_until_complete(run_attached(command, folder=ROOT, environment=os.environ))
 
 
