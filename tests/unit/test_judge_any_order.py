@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -70,7 +71,7 @@ class Player:
         first = function.ring.used
         for slot, taken in enumerate(batch, first):
             writes += [self._piece(address, data) for address, data in self._pieces(taken)]
-            writes.append(lambda taken=taken, slot=slot: function.element(taken, slot % SIZE))
+            writes.append(partial(function.element, taken, slot % SIZE))
         chance.shuffle(writes)
         if self.lie == "forgotten":
             writes.pop()
