@@ -247,11 +247,12 @@ async def vector_moves(shot: Shot) -> None:
 
 
 async def disk_resized(shot: Shot) -> None:
-    """The capacity changes, and changes back a little later or at once."""
-    sectors = await shot.capacity()
-    await shot.scene.host.set_capacity(sectors + 1 + shot.scene.rng.randrange(8))
-    await _pause(shot)
-    await shot.scene.host.set_capacity(sectors)
+    """The capacity changes, and perhaps again a little later or at once."""
+    host = shot.scene.host
+    await host.set_capacity(host.capacity() + 1 + shot.scene.rng.randrange(8))
+    if shot.scene.rng.random() < 0.5:
+        await _pause(shot)
+        await host.set_capacity(host.capacity() + 1)
 
 
 async def sizes_change(shot: Shot) -> None:

@@ -98,8 +98,11 @@ class HostControls(Protocol):
         """The wait is over, whether what it was for has come or not."""
         ...
 
-    def hold(self, port: Port, clocks: int) -> None:
-        """From now on, and for so many clocks, nothing passes on that stream."""
+    def hold(self, port: Port, clocks: int, *, longest: int = 0) -> None:
+        """From now on, and for so many clocks, nothing passes on that stream.
+
+        With `longest` a beat passes now and then: after a pause of 1 to so many clocks.
+        """
         ...
 
     def release(self, port: Port) -> None:
@@ -124,6 +127,10 @@ class HostControls(Protocol):
 
     async def cold_reset(self) -> None:
         """A power cycle: the function forgets everything, its BARs too."""
+        ...
+
+    def capacity(self) -> int:
+        """The disk's size in sectors as it is now."""
         ...
 
     async def set_capacity(self, sectors: int) -> None:

@@ -10,7 +10,7 @@ from tb.guest.block_request import SECTOR, BlockType
 from tb.guest.enumeration import Command, change_command
 from tb.guest.memory import Arena
 from tb.guest.msix import MessageControl, MsixTable, target_of
-from tb.guest.registers import CONFIG_BASE, CONFIG_BASE_MSIX, Register, RingFeature, Status
+from tb.guest.registers import Register, RingFeature, Status
 from tb.guest.ring import RingAddresses
 from tb.pcie.tlp import Tlp
 from tb.sequences.expect import drop_interrupts, table_of
@@ -50,11 +50,13 @@ FEATURES = (RingFeature.EVENT_IDX, RingFeature.INDIRECT_DESC, RingFeature.NOTIFY
 class Wish:
     """What the work of a shot must be like; None leaves it to chance.
 
-    `kind` belongs to the target queue, and to all of them when they shall be `alike`.
+    `kind` belongs to the target queue, and to all of them when they shall be `alike`. `idle`: the target is
+    notified although there is nothing in its ring.
     """
 
     kind: BlockType | None = None
     alike: bool = False
+    idle: bool = False
     indirect: bool | None = None
     event_idx: bool | None = None
     msix: bool | None = None
@@ -88,6 +90,7 @@ class Range:
     table: MsixTable
     queues: int
     size: int
+    sectors: int
     control: MessageControl = MessageControl.NONE
 
     @classmethod
@@ -97,7 +100,8 @@ class Range:
         table = await table_of(scene)
         queues = await count_queues(scene)
         await scene.bus.io_write(Register.QUEUE_SELECT, 2, 0)
-        made = cls(scene, table, queues, await scene.bus.io_read(Register.QUEUE_SIZE, 2))
+        size = await scene.bus.io_read(Register.QUEUE_SIZE, 2)
+        made = cls(scene, table, queues, size, scene.host.capacity())
         await made.restore()
         return made
 
@@ -157,8 +161,12 @@ class Shot:
         shot._arena = Arena(start, min(1 << 24, (1 << 64) - start))
         shot._choose()
         await place.messages(shot.msix)
+        if place.scene.host.capacity() != place.sectors:
+            await place.scene.host.set_capacity(place.sectors)
         await shot.start()
         for load in shot.loads:
+            if load is shot.target and wish.idle:
+                continue
             if load is shot.target or rng.random() < 0.7:
                 for _ in range(rng.randint(1, 3)):
                     shot.offer(load)
@@ -284,13 +292,9 @@ class Shot:
         at = self._arena.allocate(length + 4, rng.choice((4, 4, 64, 4096))) + rng.randrange(4)
         return range(at, at + length)
 
-    async def capacity(self) -> int:
-        """The disk's size as the guest reads it, low half; the disks of these shots have no more."""
-        return await self.scene.bus.io_read(CONFIG_BASE_MSIX if self.msix else CONFIG_BASE, 4)
-
     async def kick(self) -> None:
         """Notify every queue that has work, the target first or last, without waiting for an answer."""
-        order = [load.queue for load in self.loads if load.chains]
+        order = [load.queue for load in self.loads if load.chains or load is self.target]
         if self.scene.rng.random() < 0.5:
             order.reverse()
         for queue in order:

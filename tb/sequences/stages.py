@@ -98,6 +98,7 @@ def _bytes(address: int, count: int) -> range:
 
 READS: tuple[tuple[str, Places, Wish], ...] = (
     ("available index", _index, ANY),
+    ("available index of an empty ring", _index, Wish(idle=True)),
     ("available slot", _slots, ANY),
     ("descriptor", _descriptors, ANY),
     ("indirect table", _tables, Wish(indirect=True)),

@@ -96,7 +96,7 @@ async def tell_many_changes(scene: Scene) -> None:
     for msix in (True, False):
         for changes in (1, 15, 16, 17, 31, 32, 33):
             shot = await Shot.load(place, Wish(msix=msix, event_idx=False))
-            sectors = await shot.capacity()
+            sectors = shot.scene.host.capacity()
             decided = scene.host.watch(DECISION.matcher(shot.target))
             await shot.kick()
             await decided.reached(REACH_NS)

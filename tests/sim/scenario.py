@@ -24,6 +24,8 @@ from tb.targets.rtl import RtlBus
 
 Answer = Callable[[], Awaitable[Tlp | None]]
 LATE_CLOCKS = 600
+TRICKLE = 240
+"""The chance of a pause, in 1/256, of a stream on which a beat passes now and then."""
 CONFIG_TYPES = (TlpType.CONFIG_READ, TlpType.CONFIG_WRITE)
 
 
@@ -85,11 +87,12 @@ class EnvironmentControls:
         if isinstance(watch, PinWatch):
             self._watcher.drop(watch)
 
-    def hold(self, port: Port, clocks: int) -> None:
-        """Nothing passes on that stream for so many clocks."""
+    def hold(self, port: Port, clocks: int, *, longest: int = 0) -> None:
+        """Nothing, or a beat now and then, passes on that stream for so many clocks."""
         stream = Stream[port.name]
         self._holds[stream] = self._holds.get(stream, 0) + 1
-        self._env.link.memory.set_throttle(stream, ALWAYS, 1, 1)
+        chance = TRICKLE if longest else ALWAYS
+        self._env.link.memory.set_throttle(stream, chance, max(1, longest), clocks)
         cocotb.start_soon(self._release(stream, clocks, self._holds[stream]))
 
     def release(self, port: Port) -> None:
@@ -127,6 +130,10 @@ class EnvironmentControls:
         """A power cycle."""
         await self._env.cold_reset()
         self._bus.forget_bars()
+
+    def capacity(self) -> int:
+        """The disk's size as it is now."""
+        return self._env.media.config.disk.sectors
 
     async def set_capacity(self, sectors: int) -> None:
         """The disk has another size from now on."""

@@ -55,7 +55,7 @@ class ModelControls:
     def drop(self, watch: Watch) -> None:
         """Nothing was watched."""
 
-    def hold(self, port: Port, clocks: int) -> None:
+    def hold(self, port: Port, clocks: int, *, longest: int = 0) -> None:
         """The model has no streams."""
 
     def release(self, port: Port) -> None:
@@ -77,6 +77,10 @@ class ModelControls:
     async def cold_reset(self) -> None:
         """A power cycle."""
         self.bus.actor.cold_reset()
+
+    def capacity(self) -> int:
+        """The disk's size in sectors as it is now."""
+        return self.disk.sectors
 
     async def set_capacity(self, sectors: int) -> None:
         """The disk has another size from now on."""
