@@ -484,7 +484,7 @@ def test_a_media_error_becomes_the_status() -> None:
     function.kick()
     assert_clean(function)
     facts = function.facts
-    assert rules(altered(facts, find(facts, write_to(STATUS)), data=bytes(4))) == {"VBLK-06"}
+    assert rules(altered(facts, find(facts, write_to(STATUS)), data=bytes(4))) == {"VBLK-10"}
 
 
 @pytest.mark.parametrize(

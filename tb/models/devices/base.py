@@ -11,7 +11,7 @@ from collections.abc import Generator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from tb.models.profile import Profile
 from tb.models.virtqueue import Chain
@@ -55,7 +55,12 @@ class MediaWrite:
 
 @dataclass(slots=True, frozen=True)
 class MediaFlush:
-    """Asks the disk to make everything written stable; answered with a ``MediaResult``."""
+    """Asks the disk to make everything written stable; answered with a ``MediaResult``.
+
+    ``rule`` is what a request breaks that is answered without it.
+    """
+
+    rule: ClassVar[str] = "VBLK-17"
 
 
 @dataclass(slots=True, frozen=True)
@@ -105,6 +110,7 @@ class Effects:
     ``writes``: (offset in the chain's writable stream, bytes), of which the last completes the request (its
     status) and the others may come in any order; ``used_length``: the used element's length;
     ``also``: further chains of the same queue, published with the same used index.
+    ``rule``: the requirement that makes it end so, where that is more than the device's framing.
     ``disposal``: the chain itself is used, or returned to the available ring, or held back by the device.
     """
 
@@ -112,6 +118,7 @@ class Effects:
     used_length: int
     also: tuple[tuple[Chain, Effects], ...] = ()
     disposal: Literal["used", "returned", "held"] = "used"
+    rule: str = ""
 
 
 class Drain(IntEnum):

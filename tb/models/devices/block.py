@@ -58,8 +58,8 @@ _NUM_QUEUES_END = 36
 # num_queues, discard (3 fields), write zeroes (3 fields), 3 unused
 _CONFIG = Struct("<QIIHBBIBBHIBBHIIIIIB3x")
 
-# What becomes of a request: the status byte, and the bytes put before it.
-_Outcome = tuple[int, bytes]
+# What becomes of a request: the status byte, the bytes put before it, the requirement that decides it.
+_Outcome = tuple[int, bytes, str]
 _Requests = Generator[Operation, Result, _Outcome]
 
 
@@ -150,24 +150,24 @@ class BlockDevice(DeviceModel):
         writes: tuple[tuple[int, bytes], ...] = ()
         match kind & ~TYPE_OUT:
             case 0 if kind & TYPE_OUT:
-                status, data = yield from self._out(sector, chain.readable_length - HEADER_BYTES)
+                outcome = yield from self._out(sector, chain.readable_length - HEADER_BYTES)
             case 0:
-                status, data = yield from self._in(sector, chain.writable_length - 1)
+                outcome = yield from self._in(sector, chain.writable_length - 1)
             case 4:
-                result = yield MediaFlush()
-                status, data = _status(result), b""
+                outcome = _ended((yield MediaFlush()), "VBLK-17")
             case 8:
-                status, data = STATUS_OK, self._id()[: chain.writable_length - 1]
+                outcome = STATUS_OK, self._id()[: chain.writable_length - 1], "VBLK-14"
             case 10 | 12 if self._serves(F_DISCARD if kind & ~1 == 10 else F_WRITE_ZEROES):
-                status, data = yield from self._range(kind, chain)
+                outcome = yield from self._range(kind, chain)
             case 2 if self.profile.block_scsi == "refused_with_errors":
-                status, data, writes = *_scsi_status(chain), _scsi_errors(chain)
+                outcome, writes = _scsi_outcome(chain), _scsi_errors(chain)
             case _:
-                status, data = STATUS_UNSUPP, b""
+                outcome = STATUS_UNSUPP, b"", "VBLK-11"
+        status, data, rule = outcome
         if data:
             writes += ((0, data),)
         writes += ((chain.writable_length - 1, bytes((status,))),)
-        return Effects(writes, self._used_length(chain, len(data)))
+        return Effects(writes, self._used_length(chain, len(data)), rule=rule)
 
     def failure(self, chain: Chain) -> Effects:
         """The status tells of the error; no data were written."""
@@ -191,12 +191,12 @@ class BlockDevice(DeviceModel):
 
     def _in(self, sector: int, length: int) -> _Requests:
         if not self._fits(sector, length):
-            return STATUS_IOERR, b""
+            return _outside(sector, length)
         if not length:
             yield from self._queued()
-            return STATUS_OK, b""
+            return STATUS_OK, b"", ""
         result = yield MediaRead(sector, length // SECTOR)
-        return _status(result), result.data if isinstance(result, MediaResult) else b""
+        return _ended(result, "")
 
     def _queued(self) -> Generator[Operation, Result, None]:
         """A request with nothing to transfer waits its turn where requests overlap (VRING-US-06)."""
@@ -205,23 +205,22 @@ class BlockDevice(DeviceModel):
 
     def _out(self, sector: int, length: int) -> _Requests:
         if not self._fits(sector, length):
-            return STATUS_IOERR, b""
+            return _outside(sector, length)
         if self.read_only:
             yield from self._queued()
-            return STATUS_IOERR, b""
+            return STATUS_IOERR, b"", "VBLK-13"
         if not length:
             yield from self._queued()
-            return STATUS_OK, b""
+            return STATUS_OK, b"", ""
         data = yield Gather(HEADER_BYTES, length)
         assert isinstance(data, bytes)
-        result = yield MediaWrite(sector, data)
-        return _status(result), b""
+        return _ended((yield MediaWrite(sector, data)), "")
 
     def _range(self, kind: int, chain: Chain) -> _Requests:
         """DISCARD and WRITE_ZEROES with their one segment of 16 bytes (VBLK-15)."""
         length = chain.readable_length - HEADER_BYTES
         if not kind & TYPE_OUT or length > _RANGE.size:
-            return STATUS_UNSUPP, b""
+            return STATUS_UNSUPP, b"", "VBLK-15"
         if length < _RANGE.size:
             raise ChainError(
                 "BAD-BLK-11", f"block request {chain.head} has a segment of {length} bytes, not 16"
@@ -230,25 +229,33 @@ class BlockDevice(DeviceModel):
         assert isinstance(segment, bytes)
         sector, count, flags = _RANGE.unpack(segment)
         if count > _MAX_RANGE_SECTORS or not self._fits(sector, count * SECTOR):
-            return STATUS_IOERR, b""
+            return _outside(sector, count * SECTOR)
         if flags & ~_RANGE_UNMAP or (kind == TYPE_DISCARD and flags):
-            return STATUS_UNSUPP, b""
+            return STATUS_UNSUPP, b"", "VBLK-15"
         if kind == TYPE_DISCARD or not count or self.read_only:
             yield from self._queued()
             refused = self.read_only and count and kind != TYPE_DISCARD
-            return STATUS_IOERR if refused else STATUS_OK, b""
-        result = yield MediaWrite(sector, bytes(count * SECTOR))
-        return _status(result), b""
+            return STATUS_IOERR if refused else STATUS_OK, b"", "VBLK-13" if refused else "VBLK-15"
+        return _ended((yield MediaWrite(sector, bytes(count * SECTOR))), "VBLK-15")
 
 
-def _status(result: Result) -> int:
-    return STATUS_OK if isinstance(result, MediaResult) and result.ok else STATUS_IOERR
+def _ended(result: Result, rule: str) -> _Outcome:
+    """What the media said, and `rule` unless they failed (VBLK-10)."""
+    if not isinstance(result, MediaResult):
+        return STATUS_IOERR, b"", "VBLK-10"
+    return (STATUS_OK, result.data, rule) if result.ok else (STATUS_IOERR, result.data, "VBLK-10")
 
 
-def _scsi_status(chain: Chain) -> _Outcome:
+def _outside(sector: int, length: int) -> _Outcome:
+    """Not whole sectors inside the disk; a byte offset past 64 bits is a rule of its own."""
+    wraps = (sector + length // SECTOR) * SECTOR >> 64
+    return STATUS_IOERR, b"", "VBLK-22" if wraps else "VBLK-12"
+
+
+def _scsi_outcome(chain: Chain) -> _Outcome:
     """A SCSI command has its own command and sense descriptors, or it is no SCSI command (VBLK-19)."""
     framed = len(chain.readable) >= 2 and len(chain.writable) >= 3
-    return (STATUS_UNSUPP if framed else STATUS_IOERR), b""
+    return (STATUS_UNSUPP if framed else STATUS_IOERR), b"", "VBLK-19"
 
 
 def _scsi_errors(chain: Chain) -> tuple[tuple[int, bytes], ...]:

@@ -142,7 +142,9 @@ class Disk:
         expected = " or ".join(_words(asked) for _, asked in waiting) or "no media request"
         for chain, _ in waiting[:1]:
             chain.suspect = True
-        self._verdict("VBLK-06", "The function asked its disk for what no request asks for", event, expected)
+        decided = (chain.rule for queue in self._dma.states() for chain in queue.chains if chain.effects)
+        rule = "VBLK-06" if waiting else next(filter(None, decided), "VBLK-06")
+        self._verdict(rule, "The function asked its disk for what no request asks for", event, expected)
 
     def _verdict(
         self, rule: str, what: str, event: BlockRequest, expected: str = "", seen: str | None = None

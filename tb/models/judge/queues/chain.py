@@ -9,6 +9,7 @@ from tb.models.devices.base import (
     DeviceModel,
     Effects,
     Gather,
+    MediaFlush,
     MediaResult,
     NextChain,
     Operation,
@@ -298,6 +299,13 @@ class JudgedChain:
     def written(self) -> bool:
         """Whether all effects are known and written."""
         return self.effects is not None and (self.image is not None or not self.owed)
+
+    @property
+    def rule(self) -> str:
+        """The requirement that decides how it ends, or what it waits for; empty for its framing alone."""
+        if self.effects is not None:
+            return self.effects.rule
+        return self.operation.rule if isinstance(self.operation, MediaFlush) else ""
 
     @property
     def writable_length(self) -> int:

@@ -86,7 +86,7 @@ class QueueWrites:
             chain.suspect = True
             at = next(i for i in range(count) if seen[i] != expected[i])
             queue.verdict(
-                queue.data_rule,
+                chain.rule or queue.data_rule,
                 f"{chain} gets wrong bytes from {address + at:#x} on",
                 expected[at : at + 16].hex(" "),
                 seen[at : at + 16].hex(" "),
@@ -111,7 +111,7 @@ class QueueWrites:
         queue = self._queue
         if chain.effects is None:
             what = f"writes to {address:#x} of {chain} before it can know the answer ({chain.stage})"
-            queue.refuse(queue.data_rule, what)
+            queue.refuse(chain.rule or queue.data_rule, what)
         else:
             queue.refuse(
                 "VRING-US-04", f"writes bytes to {address:#x} that {chain} does not call for, or again"
