@@ -488,10 +488,17 @@ def test_a_media_error_becomes_the_status() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "sector", "count"),
-    [(8, 0, 20), (8, 0, 12), (77, 0, 0), (0, 63, 1024), (0, 3, 100), (1, 1 << 60, 512)],
+    ("kind", "sector", "count", "rule"),
+    [
+        (8, 0, 20, "VBLK-14"),
+        (8, 0, 12, "VBLK-14"),
+        (77, 0, 0, "VBLK-11"),
+        (0, 63, 1024, "VBLK-12"),
+        (0, 3, 100, "VBLK-12"),
+        (1, 1 << 60, 512, "VBLK-22"),
+    ],
 )
-def test_answers_without_the_disk_are_judged(kind: int, sector: int, count: int) -> None:
+def test_answers_without_the_disk_are_judged(kind: int, sector: int, count: int, rule: str) -> None:
     function = FakeFunction()
     function.start()
     function.request(kind, sector, count)
@@ -501,7 +508,7 @@ def test_answers_without_the_disk_are_judged(kind: int, sector: int, count: int)
     status = find(facts, write_to(STATUS))
     tlp = facts[status].tlp
     assert tlp is not None
-    assert rules(altered(facts, status, data=flipped(tlp.data, 0, 2))) == {"VBLK-06"}
+    assert rules(altered(facts, status, data=flipped(tlp.data, 0, 2))) == {rule}
 
 
 # --- reset and the end

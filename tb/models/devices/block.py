@@ -196,7 +196,8 @@ class BlockDevice(DeviceModel):
             yield from self._queued()
             return STATUS_OK, b"", ""
         result = yield MediaRead(sector, length // SECTOR)
-        return _ended(result, "")
+        status, _, rule = _ended(result, "")
+        return status, result.data if isinstance(result, MediaResult) else b"", rule
 
     def _queued(self) -> Generator[Operation, Result, None]:
         """A request with nothing to transfer waits its turn where requests overlap (VRING-US-06)."""
@@ -241,9 +242,9 @@ class BlockDevice(DeviceModel):
 
 def _ended(result: Result, rule: str) -> _Outcome:
     """What the media said, and `rule` unless they failed (VBLK-10)."""
-    if not isinstance(result, MediaResult):
-        return STATUS_IOERR, b"", "VBLK-10"
-    return (STATUS_OK, result.data, rule) if result.ok else (STATUS_IOERR, result.data, "VBLK-10")
+    if isinstance(result, MediaResult) and result.ok:
+        return STATUS_OK, b"", rule
+    return STATUS_IOERR, b"", "VBLK-10"
 
 
 def _outside(sector: int, length: int) -> _Outcome:
