@@ -50,7 +50,7 @@ class JudgeLike(Protocol):
 
     def media(self, time_ns: int, event: MediaEvent, held_ns: int) -> None: ...
 
-    def unanswered(self, time_ns: int, tag: int) -> None: ...
+    def unanswered(self, time_ns: int, tag: int, *, late: bool = False) -> None: ...
 
     def cold_reset(self, time_ns: int) -> None: ...
 
@@ -115,12 +115,12 @@ class Scoreboard(uvm_scoreboard):
         if not memory.unfinished and not self.guard.reason:
             self.judge.pass_time(memory.time_ns, memory.held_ns)
 
-    def unanswered(self, tag: int) -> None:
-        """The host has decided not to answer the DMA read with `tag`, or not in time.
+    def unanswered(self, tag: int, late: bool) -> None:
+        """The host has decided not to answer the DMA read with `tag`, or (`late`) not in time.
 
         No monitor can see that.
         """
-        self.judge.unanswered(self.link.memory.time_ns, tag)
+        self.judge.unanswered(self.link.memory.time_ns, tag, late=late)
 
     def end_of_test(self) -> None:
         """Nothing may be owed from here on. Of a run that was ended on the way nothing is asked."""

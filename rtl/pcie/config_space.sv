@@ -16,10 +16,11 @@
 //   0x58 DevCtl       14:11, 7:0                                 0x2810: MPS 128, MRRS 512, RO, NS
 //   0x5a DevSta       write 1 to clear: 3:0                      bit 5 = Transactions Pending
 //
-// Errors: a request answered UR or dropped as unsupported sets DevSta 3 (Unsupported Request); a poisoned TLP,
-// a completion timeout, an unexpected completion and a completer abort set DevSta 1 (Non-Fatal); a malformed
-// completion sets DevSta 2 (Fatal). Status: 11 signalled target abort, 12 / 13 a DMA read came back CA / UR,
-// 15 any poisoned TLP, 8 a poisoned read completion while Parity Error Response is set.
+// Errors: a request answered UR or dropped as unsupported sets DevSta 3 (Unsupported Request). What role-based error
+// reporting calls advisory (a request answered UR or CA, an unexpected completion) sets DevSta 0 (Correctable); a
+// posted request dropped as unsupported, a poisoned TLP and a completion timeout set DevSta 1 (Non-Fatal); a malformed
+// completion sets DevSta 2 (Fatal). Status: 11 signalled target abort, 12 / 13 a DMA read came back CA / UR, 15 any
+// poisoned TLP, 8 a poisoned read completion while Parity Error Response is set.
 
 module config_space
   import pcie_pkg::*;
@@ -192,8 +193,8 @@ module config_space
     status_set[31] = error.poisoned;
 
     dev_sta_set     = '0;
-    dev_sta_set[17] = error.poisoned || error.completion_timeout || error.unexpected_completion ||
-                      error.signalled_target_abort;
+    dev_sta_set[16] = error.unsupported_told || error.signalled_target_abort || error.unexpected_completion;
+    dev_sta_set[17] = error.poisoned || error.completion_timeout || error.unsupported_posted;
     dev_sta_set[18] = error.malformed_completion;
     dev_sta_set[19] = error.unsupported_request;
   end

@@ -45,7 +45,9 @@ package pcie_pkg;
 
   // Error events, one-clock pulses; config_space folds them into Status and Device Status.
   typedef struct packed {
-    logic unsupported_request;     // a request was answered UR or dropped as such
+    logic unsupported_request;     // a request was answered UR or dropped as such ...
+    logic unsupported_told;        // ... its completion tells the sender, and nothing else was wrong with it
+    logic unsupported_posted;      // ... it was posted, so nobody is told
     logic signalled_target_abort;  // a request was answered CA
     logic received_master_abort;   // a DMA read came back UR
     logic received_target_abort;   // a DMA read came back CA

@@ -301,6 +301,8 @@ module pcie_target
       error_o.poisoned            = request.is_poisoned;
       error_o.unsupported_request = !request.supported &&
                                     (request.is_non_posted || (request.is_posted && !request.is_poisoned));
+      error_o.unsupported_told    = error_o.unsupported_request && !request.is_posted && !request.is_poisoned;
+      error_o.unsupported_posted  = error_o.unsupported_request && request.is_posted;
     end
   end
 

@@ -1,4 +1,4 @@
-"""Values that a parameter of the RTL decides: `{ parameter = "QueueSize", plus = -2 }`."""
+"""Values that a parameter of the RTL decides: `{ parameter = "QueueSize", times = 1, plus = -2 }`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from tb.dut.table import DutError, Table
 
 @dataclass(frozen=True, slots=True)
 class Follows:
-    """A number that follows a parameter of the function's top, with an offset."""
+    """A number that follows a parameter of the function's top, with a factor and an offset."""
 
     parameter: str
     plus: int = 0
+    times: int = 1
 
 
 Value = Any
@@ -27,7 +28,7 @@ def read_value(where: str, value: Any, parameters: Mapping[str, Any]) -> Value:
     if not isinstance(value, dict) or "parameter" not in value:
         return value
     table = Table(where, value)
-    follows = Follows(table.take("parameter", str), table.take("plus", int, 0))
+    follows = Follows(table.take("parameter", str), table.take("plus", int, 0), table.take("times", int, 1))
     table.end()
     if follows.parameter not in parameters:
         known = ", ".join(sorted(parameters)) or "none"
@@ -40,5 +41,5 @@ def resolve(value: Value, parameters: Mapping[str, Any]) -> Any:
     if isinstance(value, list):
         return [resolve(one, parameters) for one in value]
     if isinstance(value, Follows):
-        return int(parameters[value.parameter]) + value.plus
+        return int(parameters[value.parameter]) * value.times + value.plus
     return value

@@ -62,6 +62,25 @@ class Profile:
         "PCI-CFG-01", "whether config bytes past the header that no capability owns keep what is written"
     )
 
+    # --- errors and DMA reads
+    device_status_bits: Mapping[str, int] = _choice(
+        "PCI-FLR-07",
+        "mask of Device Status error bits (1 correctable, 2 non-fatal, 4 fatal, 8 unsupported request) that "
+        "each kind of error sets",
+    )
+    completion_timeout_ns: int = _choice(
+        "BAD-RING-37", "ns after which the function gives a DMA read up that is not completely answered"
+    )
+    completion_timeout_margin_ns: int = _choice(
+        "BAD-RING-37", "ns by which it may be earlier or later with that"
+    )
+    tag_rest_ns: int = _choice(
+        "BAD-DEV-18", "ns for which the tag of a read that was given up is not used again (0: at once)"
+    )
+    transactions_pending_ns: int = _choice(
+        "PCI-FLR-07", "ns after the last DMA read ended by which Transactions Pending is 0 at rest"
+    )
+
     # --- BAR0
     access_width: Literal["byte_enables", "register_start", "register_start_uncut", "exact"] = _choice(
         "VPCI-REG-10", "what an access does that is not one register's natural width and offset"
@@ -124,9 +143,6 @@ class Profile:
     completion_latency_ns: int = _choice(
         "PCI-CFG-01",
         "ns of its own time from the acceptance of a request, or the completion before, to its completion",
-    )
-    completion_timeout_ns: int = _choice(
-        "BAD-RING-37", "ns after which the function gives up a read that the host does not answer"
     )
     dma_latency_ns: int = _choice(
         "VPCI-Q-17",

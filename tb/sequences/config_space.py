@@ -165,6 +165,7 @@ async def refuse_foreign_requests(scene: Scene) -> None:
         await scene.send(tlp)
         await scene.bus.config_read(Header.COMMAND, 4)
         await scene.read_dw(Space.MEMORY, 0)
+        await clear_device_status(scene)
 
 
 async def poison_requests(scene: Scene) -> None:
@@ -181,7 +182,7 @@ async def poison_requests(scene: Scene) -> None:
             await scene.bus.config_read(Header.STATUS, 2)
             await scene.bus.config_write(Header.STATUS + 1, 1, 0x80)
             await scene.bus.config_read(Header.STATUS, 2)
-    await clear_device_status(scene)
+            await clear_device_status(scene)
 
 
 async def clear_device_status(scene: Scene) -> None:

@@ -63,8 +63,8 @@ class GuardedJudge:
     def media(self, time_ns: int, event: MediaEvent, held_ns: int) -> None:
         self._guarded(time_ns, lambda: self._judge.media(time_ns, event, held_ns))
 
-    def unanswered(self, time_ns: int, tag: int) -> None:
-        self._guarded(time_ns, lambda: self._judge.unanswered(time_ns, tag))
+    def unanswered(self, time_ns: int, tag: int, *, late: bool = False) -> None:
+        self._guarded(time_ns, lambda: self._judge.unanswered(time_ns, tag, late=late))
 
     def cold_reset(self, time_ns: int) -> None:
         self._broken = False

@@ -30,8 +30,8 @@ class CompleterConfig:
     boundary: int = 64
     max_payload: int = 128
     split_chance: float = 0.0
-    on_unanswered: Callable[[int], None] = lambda _tag: None
-    """Told the tag of a read that gets no answer or a late one.
+    on_unanswered: Callable[[int, bool], None] = lambda _tag, _late: None
+    """Told the tag of a read that gets no answer or, if true, one that is too late.
 
     The one thing that nobody can see on the pins.
     """

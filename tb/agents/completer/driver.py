@@ -9,7 +9,7 @@ from pyuvm import uvm_driver
 
 from tb.agents.completer.answers import read_completions, spoilt_completions
 from tb.agents.completer.config import CompleterConfig
-from tb.agents.completer.item import UNANSWERED, FaultItem
+from tb.agents.completer.item import UNANSWERED, FaultItem, ReadFault
 from tb.guest.host_bus import MSI_WINDOW, MemoryPendingError, NoMemoryError
 from tb.harness.link import Observation
 from tb.pcie.tlp import (
@@ -77,7 +77,7 @@ class CompleterDriver(uvm_driver):
             self._answer(tlp)
             return
         if item.fault in UNANSWERED:
-            self.config.on_unanswered(tlp.tag)
+            self.config.on_unanswered(tlp.tag, item.fault is ReadFault.TOO_LATE)
         self._send(spoilt_completions(tlp, self.config, item), item.delay)
         self._faults = [fault for fault in self._faults if not fault.spent]
 

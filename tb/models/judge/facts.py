@@ -36,7 +36,8 @@ class Outstanding:
     """A memory read of the function that is not completely answered yet.
 
     `deliver` takes the bytes from the first to the last enabled one, or None when the read failed; `reader`
-    is whose they are. `unanswered` is set when the host will not complete it, or not in time.
+    is whose they are. `unanswered` is set when the host will not complete it, or not in time; `late` when
+    it will in the end; `failed` once it cannot succeed any more.
     """
 
     tlp: Tlp
@@ -47,10 +48,19 @@ class Outstanding:
     reader: Reader | None = None
     data: bytearray = field(default_factory=bytearray)
     unanswered: bool = False
+    late: bool = False
+    failed: bool = False
+
+    def fail(self) -> None:
+        """The read has failed; its first bytes have come all the same."""
+        if not self.failed:
+            self.salvage()
+            self.failed = True
+            self.deliver(None)
 
     def salvage(self) -> None:
         """The read may end here: its first bytes have come all the same."""
-        if self.data and isinstance(self.deliver, TakesParts):
+        if self.data and not self.failed and isinstance(self.deliver, TakesParts):
             self.deliver.part(bytes(self.data))
 
 
@@ -59,6 +69,9 @@ class Neighbour(Protocol):
 
     @property
     def deciding(self) -> bool: ...
+
+    @property
+    def resting(self) -> bool: ...
 
     def halt(self, rule: str, why: str) -> None: ...
 
@@ -69,10 +82,11 @@ class Facts:
     """Everything that more than one judge needs.
 
     `model` follows what the guest does (written by the accesses), `snapshots` are the register states the
-    function may be in, `function_ids` the ids it may go by, `reads` its outstanding memory reads by tag
-    (written by the requests), `queues` those whose DMA may appear and `resetting` whether a reset waits for
-    its completion (written by the DMA), `media_owes` whether the media side owes an answer (written by the
-    disk), `moved_ns` when the function's DMA moved last or was given something to move on (`own_ns`).
+    function may be in, `function_ids` the ids it may go by, `reads` its outstanding memory reads by tag and
+    `reads_ended_ns` when one of them ended last (written by `Reads`), `queues` those whose DMA may appear and
+    `resetting` whether a reset waits for its completion (written by the DMA), `media_owes` whether the media
+    side owes an answer (written by the disk), `moved_ns` when the function's DMA moved last or was given
+    something to move on (`own_ns`).
     """
 
     __slots__ = (
@@ -84,6 +98,7 @@ class Facts:
         "profile",
         "queues",
         "reads",
+        "reads_ended_ns",
         "record",
         "resetting",
         "snapshots",
@@ -98,6 +113,7 @@ class Facts:
         self.snapshots = Snapshots(first_snapshot(self.model))
         self.function_ids: tuple[int, ...] = (0,)
         self.reads: dict[int, Outstanding] = {}
+        self.reads_ended_ns = 0
         self.queues: list[Neighbour] = []
         self.media_owes = False
         self.moved_ns = record.own_ns
@@ -131,8 +147,14 @@ class Facts:
         if self.media_owes:
             return True
         profile = self.profile
-        since = self.record.time_ns - profile.completion_timeout_ns - profile.dma_latency_ns
+        given_up = profile.completion_timeout_ns + profile.completion_timeout_margin_ns
+        since = self.record.time_ns - given_up - profile.dma_latency_ns
         return any(not read.unanswered or read.time_ns > since for read in self.reads.values())
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether no queue has a reason to read anything."""
+        return all(queue.resting for queue in self.queues)
 
     @property
     def undecided(self) -> bool:

@@ -12,14 +12,16 @@ from typing import Protocol
 from tb.models.devices.base import DeviceModel
 from tb.models.devices.block import BlockDevice
 from tb.models.judge.accesses.accesses import Accesses
+from tb.models.judge.accesses.errors import Errors
 from tb.models.judge.completions import Completions
 from tb.models.judge.disk import Disk
 from tb.models.judge.facts import Facts
 from tb.models.judge.interrupts.interrupts import Interrupts
 from tb.models.judge.media import BlockRequest, BlockResponse, BlockWriteData, CapacityChanged, MediaEvent
+from tb.models.judge.outstanding import Reads
 from tb.models.judge.queues.dma import Dma
 from tb.models.judge.record import Record
-from tb.models.judge.requests import Outcome, Requests
+from tb.models.judge.requests import Requests
 from tb.models.judge.standing import Standing, standing
 from tb.models.judge.waiting import waiting
 from tb.models.profile import Profile
@@ -59,10 +61,14 @@ class Judge:
         """Everything as after power-up."""
         self._facts = facts = Facts(self._record, self._profile, self._device)
         self._completions = Completions(facts)
+        errors = Errors(facts)
         self._requests = Requests(facts)
+        self._reads = Reads(facts, errors)
         self._interrupts = Interrupts(facts)
         self._dma = Dma(facts, self._interrupts)
-        self._accesses = Accesses(facts, self._completions, self._interrupts, self._dma)
+        self._accesses = Accesses(
+            facts, self._completions, self._interrupts, self._dma, errors, self._reads
+        )
         self._disk = Disk(facts, self._dma)
         self._completions.followers = (facts.snapshots, self._accesses, self._interrupts, self._dma)
         self._handlers = {
@@ -105,6 +111,8 @@ class Judge:
         else:
             self.pass_time(time_ns, held_ns)
         record.tlp = tlp
+        if self._facts.reads:
+            self._reads.expire()
         if waited_ns:
             self._accesses.waited(tlp, waited_ns)
         self._handlers[channel](tlp)
@@ -115,17 +123,19 @@ class Judge:
         self.pass_time(time_ns, held_ns)
         record.tlp = error.tlp
         if channel is Channel.RX_REQ or channel is Channel.RX_CPL:
+            self._accesses.errors.anything()
             return  # the host's own doing; the function drops it
         record.verdict("BAD-DEV-18", f"A packet on {channel.value} is malformed: {error}")
         if channel is Channel.TX_CPL and error.tlp is not None:
             self._completions.completion(error.tlp)
         elif channel is Channel.TX_REQ and error.tlp is not None and error.tlp.type is _READ:
-            self._requests.read(error.tlp, _nothing)
+            self._reads.read(error.tlp, _nothing)
 
     def media(self, time_ns: int, event: MediaEvent, held_ns: int = 0) -> None:
         """Something happened on the media side."""
         self.pass_time(time_ns, held_ns)
         self._facts.moved()
+        self._reads.expire()
         if isinstance(event, BlockRequest):
             self._disk.request(event)
         elif isinstance(event, BlockWriteData):
@@ -143,14 +153,13 @@ class Judge:
             self._accesses.registers.device_config.changed()
             self._interrupts.config_cause(self._facts.snapshots.latest.generation)
 
-    def unanswered(self, time_ns: int, tag: int) -> None:
-        """The host will not answer the DMA read with `tag`, or only after the function may have given it up.
+    def unanswered(self, time_ns: int, tag: int, *, late: bool = False) -> None:
+        """The host will not answer the DMA read with `tag`, or only after it may have been given up (`late`).
 
         From now on the function may stop the queue whose read it is; nothing is owed for that any more.
         """
         self._record.time_ns = time_ns
-        if self._requests.unanswered(tag):
-            self._accesses.errors.device_possible()
+        self._reads.unanswered(tag, late=late)
 
     def cold_reset(self, time_ns: int) -> None:
         """The function's reset pin was asserted and released: everything starts anew."""
@@ -160,8 +169,9 @@ class Judge:
     def end_of_test(self, time_ns: int, held_ns: int = 0) -> None:
         """Everything has come to rest: report what is still owed."""
         self.pass_time(time_ns, held_ns)
+        self._reads.expire()
         self._completions.end_of_test()
-        self._requests.end_of_test()
+        self._reads.end_of_test()
         if self._facts.snapshots.latest.bus_master:
             self._dma.end_of_test()
         self._interrupts.end_of_test()
@@ -219,7 +229,7 @@ class Judge:
             record.dma_scored += 1
             self._facts.moved_ns = record.own_ns
             self._requests.memory(tlp)
-            self._requests.read(tlp, *self._dma.read(tlp))
+            self._reads.read(tlp, *self._dma.read(tlp))
         elif kind is not _WRITE:
             self._interrupts.intx(tlp)
         elif self._interrupts.is_message(tlp):
@@ -239,12 +249,7 @@ class Judge:
     def _answered(self, tlp: Tlp) -> None:
         """A completion the function got."""
         self._facts.moved()
-        late = self._requests.given_up(tlp.tag)
-        outcome = self._requests.completion(tlp)
-        if outcome is not Outcome.TAKEN:
-            self._accesses.errors.completion(tlp, expected=outcome is Outcome.FAILED)
-        elif late:
-            self._accesses.errors.device_possible()
+        self._reads.completion(tlp)
 
 
 def _nothing(data: bytes | None) -> None:

@@ -1,16 +1,12 @@
-"""What PCI Express asks of every packet the function sends on `tx_req`, and the reads it waits for."""
+"""What PCI Express asks of every packet the function sends on `tx_req`."""
 
 from __future__ import annotations
 
-from enum import Enum
-
-from tb.models.judge.facts import Deliver, Facts, Outstanding, Reader
+from tb.models.judge.facts import Facts
 from tb.pcie.tlp import (
-    CompletionStatus,
     Tlp,
     TlpType,
     broken_rule,
-    requested_bytes,
 )
 
 # A packet cut to the old limit may still stand in a buffer when the new, smaller one takes effect.
@@ -19,21 +15,12 @@ _SENT_TYPES = frozenset({TlpType.MEMORY_READ, TlpType.MEMORY_WRITE, TlpType.MESS
 _WRITE = TlpType.MEMORY_WRITE
 
 
-class Outcome(Enum):
-    """What a completion from the host was to the function."""
-
-    TAKEN = "taken"
-    FAILED = "failed"
-    UNEXPECTED = "unexpected"
-
-
 class Requests:
-    """Judges the form of sent packets and keeps the outstanding reads by tag."""
+    """Judges the form of sent packets."""
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
         self._record = facts.record
-        self._reads = facts.reads
         self._limits = (128, 512)
         self._grace = 0
         self._old_limits = (128, 512)
@@ -110,69 +97,3 @@ class Requests:
             self._record.verdict(
                 "VFIO-16", f"A packet is larger than {name}.", f"at most {allowed} bytes", size
             )
-
-    def read(self, tlp: Tlp, deliver: Deliver, reader: Reader | None = None) -> None:
-        """Keep a memory read of `reader` that was judged; `deliver` gets its bytes."""
-        tag = tlp.tag
-        before = self._reads.get(tag)
-        if before is not None and not before.unanswered:
-            self._record.verdict("BAD-DEV-18", f"Tag {tag} is used again while its read is outstanding.")
-        address, count = requested_bytes(tlp)
-        self._reads[tag] = Outstanding(tlp, address, count, deliver, self._record.time_ns, reader)
-
-    def given_up(self, tag: int) -> bool:
-        """Whether the function may have given up the read with `tag`: its completion is unexpected."""
-        read = self._reads.get(tag)
-        return read is not None and read.unanswered
-
-    def unanswered(self, tag: int) -> bool:
-        """The host will not answer `tag`, or only when the function may have given up; False if none waits.
-
-        What hangs on it is excused, and nothing else.
-        """
-        read = self._reads.get(tag)
-        if read is None:
-            return False
-        read.unanswered = True
-        if read.reader is not None:
-            read.reader.excused = True
-        return True
-
-    def completion(self, tlp: Tlp) -> Outcome:
-        """Take a completion from the host."""
-        read = self._reads.get(tlp.tag)
-        if read is None or tlp.requester_id != read.tlp.requester_id:
-            return Outcome.UNEXPECTED
-        if tlp.status != CompletionStatus.SUCCESS or tlp.poisoned or not self._fits(read, tlp):
-            del self._reads[tlp.tag]
-            read.salvage()
-            read.deliver(None)
-            return Outcome.FAILED
-        data, lead = tlp.data, tlp.lower_address & 3
-        if lead:
-            data = data[lead:]
-        missing = read.count - len(read.data)
-        read.data += data[:missing]
-        if len(read.data) >= read.count:
-            del self._reads[tlp.tag]
-            read.deliver(bytes(read.data))
-        elif read.unanswered:
-            read.salvage()
-        return Outcome.TAKEN
-
-    @staticmethod
-    def _fits(read: Outstanding, tlp: Tlp) -> bool:
-        """Whether a completion goes on exactly where the read stands."""
-        done = len(read.data)
-        return (
-            tlp.type is TlpType.COMPLETION_DATA
-            and tlp.byte_count == max(read.count, 1) - done
-            and tlp.lower_address == (read.address + done) & 0x7F
-            and tlp.length > 0
-        )
-
-    def end_of_test(self) -> None:
-        """Every read must have been answered, unless the host said that it would not."""
-        for read in self._reads.values():
-            if not read.unanswered:
-                self._record.verdict("BAD-RING-37", f"The host never completed the DMA read {read.tlp}.")

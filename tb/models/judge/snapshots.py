@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from tb.models.config_space import CAPABILITY_PCIE, COMMAND_INTX_DISABLE
+from tb.models.config_space import CAPABILITY_PCIE, COMMAND_INTX_DISABLE, COMMAND_PARITY_RESPONSE
 from tb.models.function import FunctionModel
 from tb.models.registers import STATUS_DRIVER_OK
 
@@ -40,6 +40,7 @@ class Snapshot:
     max_payload: int = 128
     max_read_request: int = 512
     attributes: int = 0
+    parity_response: bool = False
     intx_disable: bool = False
     msix_enable: bool = False
     function_mask: bool = False
@@ -109,6 +110,7 @@ def config_snapshot(model: FunctionModel, before: Snapshot) -> Snapshot:
         max_payload=payload,
         max_read_request=request,
         attributes=attributes,
+        parity_response=bool(model.config.command & COMMAND_PARITY_RESPONSE),
         intx_disable=bool(model.config.command & COMMAND_INTX_DISABLE),
         msix_enable=model.msix.enabled,
         function_mask=model.msix.function_masked,

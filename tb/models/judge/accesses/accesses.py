@@ -12,6 +12,7 @@ from tb.models.judge.accesses.table import TableAccesses
 from tb.models.judge.completions import Completions
 from tb.models.judge.facts import Facts
 from tb.models.judge.interrupts.interrupts import Interrupts
+from tb.models.judge.outstanding import Reads
 from tb.models.judge.queues.dma import Dma
 from tb.pcie.tlp import CompletionStatus, Tlp, TlpType
 
@@ -24,14 +25,22 @@ _IGNORED = frozenset({
 class Accesses:
     """The register side of the function; `errors` are its error bits, `registers` those of BAR0."""
 
-    def __init__(self, facts: Facts, completions: Completions, interrupts: Interrupts, dma: Dma) -> None:
+    def __init__(
+        self,
+        facts: Facts,
+        completions: Completions,
+        interrupts: Interrupts,
+        dma: Dma,
+        errors: Errors,
+        reads: Reads,
+    ) -> None:
         self._facts = facts
         self._access = access = Access(facts, completions, interrupts, dma)
-        self.errors = errors = Errors(facts)
+        self.errors = errors
         self._captured = 0
         self._completions = completions
         self._posted_ns = 0
-        self._configuration = ConfigurationAccesses(facts, access, interrupts, errors)
+        self._configuration = ConfigurationAccesses(facts, access, interrupts, errors, reads)
         self.registers = RegisterAccesses(facts, access, interrupts)
         table = TableAccesses(facts, access, interrupts)
         self._answers: dict[TlpType, Callable[[Tlp], bool]] = {
@@ -45,6 +54,7 @@ class Accesses:
 
     def settle(self, order: int) -> None:
         """Every access up to `order` is executed."""
+        self.errors.settle(order)
         ids = self._facts.function_ids
         if len(ids) > 1 and order >= self._captured:
             self._facts.function_ids = ids[-1:]
@@ -70,7 +80,7 @@ class Accesses:
         answer = self._answers.get(tlp.type)
         poisoned = bool(tlp.poisoned and tlp.data)
         if poisoned:
-            self.errors.poisoned()
+            self.errors.poisoned(self._access.order, tlp)
         elif answer is not None and answer(tlp):
             return
         if tlp.type not in _IGNORED:
@@ -78,7 +88,8 @@ class Accesses:
 
     def _unsupported(self, tlp: Tlp) -> None:
         """A request that no register answers: UR, or dropped when it is posted."""
-        self.errors.unsupported(tlp)
+        if not (tlp.poisoned and tlp.data):
+            self.errors.unsupported(self._access.order, tlp)
         if tlp.posted:
             self._facts.record.accesses_scored += 1
         else:

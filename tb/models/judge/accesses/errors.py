@@ -1,67 +1,24 @@
-"""The error bits of configuration space, which the function sets behind the guest's back."""
+"""The error bits of configuration space, which the function sets behind the guest's back.
+
+Status is fixed by PCI Express (PCI-CFG-05): Received Master and Target Abort for a read that came back UR or
+CA, Detected Parity Error for a poisoned packet, Master Data Parity Error for a poisoned answer while Parity
+Error Response is set; the others are never set, for the function neither aborts nor sends error messages.
+Which bits of Device Status an error sets is a choice of the profile, by its kind.
+"""
 
 from __future__ import annotations
 
+from tb.models.judge.accesses.error_bits import Coming, ErrorBits
 from tb.models.judge.facts import Facts
 from tb.pcie.tlp import CompletionStatus, Tlp
 
 STATUS_ERRORS = 0xF900_0000
 DEVICE_STATUS_ERRORS = 0x000F_0000
+_DEVICE_STATUS_SHIFT = 16
 _POISONED = 1 << 31
 _RECEIVED_MASTER_ABORT = 1 << 29
 _RECEIVED_TARGET_ABORT = 1 << 28
 _DATA_PARITY = 1 << 24
-_PARITY_RESPONSE = 1 << 6
-_UNSUPPORTED_BIT = 1 << 19
-# An error shows in its bit within this time of the packet that carries it.
-LATENCY_NS = 1_000
-
-
-class ErrorBits:
-    """The write-one-to-clear bits of one DW: those certainly set, those possibly set, those on their way."""
-
-    __slots__ = ("_certain", "_coming", "_mask", "_maybe")
-
-    def __init__(self, mask: int) -> None:
-        self._mask = mask
-        self._certain = 0
-        self._maybe = 0
-        self._coming: list[tuple[int, int]] = []
-
-    def happened(self, now_ns: int, bits: int) -> None:
-        """An error that sets `bits` has happened beside the stream of requests."""
-        self._coming.append((now_ns + LATENCY_NS, bits & self._mask))
-
-    def set(self, bits: int) -> None:
-        """A request in the stream has set `bits`."""
-        self._certain |= bits & self._mask
-
-    def suspect(self, bits: int) -> None:
-        """`bits` may have become set."""
-        self._maybe |= bits & self._mask
-
-    def clear(self, bits: int) -> None:
-        """The guest has written ones to `bits`."""
-        self._certain &= ~bits
-        for _, coming in self._coming:
-            self._maybe |= coming & bits
-        self._coming = [(due, coming & ~bits) for due, coming in self._coming if coming & ~bits]
-
-    def observe(self, now_ns: int, seen: int) -> tuple[int, int] | None:
-        """Hold the bits read against what they may be; (must, may) when they do not fit."""
-        for due, bits in self._coming:
-            if due <= now_ns:
-                self._certain |= bits
-        self._coming = [(due, bits) for due, bits in self._coming if due > now_ns]
-        may = self._certain | self._maybe
-        for _, bits in self._coming:
-            may |= bits
-        must = self._certain
-        seen &= self._mask
-        fits = must & ~seen == 0 and seen & ~may == 0
-        self._maybe = 0
-        self._certain = seen
-        return None if fits else (must, may)
 
 
 class Errors:
@@ -69,43 +26,71 @@ class Errors:
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
-        self.status = ErrorBits(STATUS_ERRORS)
-        self.device = ErrorBits(DEVICE_STATUS_ERRORS)
+        self.status = ErrorBits(facts.record, STATUS_ERRORS)
+        self.device = ErrorBits(facts.record, DEVICE_STATUS_ERRORS)
 
-    def unsupported(self, tlp: Tlp) -> None:
-        """A request that no register answers."""
-        if not tlp.poisoned:
-            self.device.set(_UNSUPPORTED_BIT)
-        self.device_possible()
+    def settle(self, order: int) -> None:
+        """Every access up to `order` is executed."""
+        self.status.settle(order)
+        self.device.settle(order)
 
-    def poisoned(self) -> None:
-        """A request with data came poisoned."""
-        self.status.set(_POISONED)
-        self.device_possible()
+    # --- requests of the host, which set their bits in their turn
 
-    def completion(self, tlp: Tlp, *, expected: bool) -> None:
-        """A completion from the host went wrong, or was not `expected` by anybody."""
-        bits = 0
-        if tlp.poisoned:
-            parity = self._facts.model.config.command & _PARITY_RESPONSE
-            bits = _POISONED | (_DATA_PARITY if parity else 0)
-        elif tlp.status == CompletionStatus.UNSUPPORTED_REQUEST:
-            bits = _RECEIVED_MASTER_ABORT
-        elif tlp.status == CompletionStatus.ABORT:
-            bits = _RECEIVED_TARGET_ABORT
-        if expected:
-            self.status.happened(self._facts.record.time_ns, bits)
+    def unsupported(self, order: int, tlp: Tlp) -> None:
+        """The access numbered `order` is one that no register answers; not a poisoned one."""
+        self.device.raised(
+            order, self._bits("unsupported_posted" if tlp.posted else "unsupported_non_posted")
+        )
+
+    def poisoned(self, order: int, tlp: Tlp) -> None:
+        """The access numbered `order` has data, and they are poisoned."""
+        self.status.raised(order, _POISONED)
+        self.device.raised(order, self._bits("poisoned_posted" if tlp.posted else "poisoned_non_posted"))
+
+    # --- what comes beside them
+
+    def refused(self, tlp: Tlp) -> None:
+        """A read came back with an error status."""
+        aborted = tlp.status == CompletionStatus.ABORT
+        self.status.happened(_RECEIVED_TARGET_ABORT if aborted else _RECEIVED_MASTER_ABORT)
+
+    def poisoned_completion(self) -> None:
+        """The data of a read came back poisoned."""
+        states = self._facts.snapshots.states
+        self.status.happened(_POISONED)
+        if all(state.parity_response for state in states):
+            self.status.happened(_DATA_PARITY)
+        elif any(state.parity_response for state in states):
+            self.status.suspect(_DATA_PARITY)
+        self.device.happened(self._bits("poisoned_completion"))
+
+    def malformed(self, tlp: Tlp) -> None:
+        """A completion of a read does not go on where the read stands, or has a status that no read gets."""
+        self._discarded(tlp, "malformed_completion")
+
+    def unexpected(self, tlp: Tlp) -> None:
+        """A completion from the host belongs to no read."""
+        self._discarded(tlp, "unexpected_completion")
+
+    def _discarded(self, tlp: Tlp, kind: str) -> None:
+        """Of several errors in one packet the function reports one, or all."""
+        if tlp.poisoned or (tlp.status != CompletionStatus.SUCCESS and kind == "unexpected_completion"):
+            self.anything()
         else:
-            self.status.suspect(bits)
-        self.device_possible()
+            self.device.happened(self._bits(kind))
 
-    def device_possible(self) -> None:
-        """Something happened that may set a bit of the Device Status register."""
+    def timed_out(self, since_ns: int, due_ns: int) -> Coming:
+        """The function gives a read up, some time between these two."""
+        return self.device.expect(since_ns, due_ns, self._bits("completion_timeout"))
+
+    def anything(self) -> None:
+        """Something happened of which nobody can say what it counts as."""
+        self.status.suspect(STATUS_ERRORS)
         self.device.suspect(DEVICE_STATUS_ERRORS)
 
-    def check(self, bits: ErrorBits, seen: int, lanes: int) -> set[int] | None:
-        """Hold the upper half of a DW against `bits`: the values it may have if `seen` does not fit."""
-        if lanes & 0xFFFF_0000 != 0xFFFF_0000:
-            return None
-        wrong = bits.observe(self._facts.record.time_ns, seen)
-        return None if wrong is None else set(wrong)
+    def perhaps_unexpected(self) -> None:
+        """A completion came when the function may have given its read up, or not."""
+        self.device.suspect(self._bits("unexpected_completion"))
+
+    def _bits(self, kind: str) -> int:
+        return self._facts.profile.device_status_bits[kind] << _DEVICE_STATUS_SHIFT

@@ -16,6 +16,9 @@ from tb.models.judge.queues.used import UsedRing
 from tb.models.judge.queues.writes import QueueWrites
 from tb.models.virtqueue import RingLayout
 
+# A queue without anything to do, without a packet for this time, has no read under way inside.
+RESTING_NS = 2_000
+
 
 class JudgedQueue:
     """Judges the DMA of one queue; `state` is what is known of it."""
@@ -42,6 +45,13 @@ class JudgedQueue:
     def deciding(self) -> bool:
         """Whether used elements are written whose interrupt the function has no business to send yet."""
         return self.state.deciding
+
+    @property
+    def resting(self) -> bool:
+        """Whether the queue has had no packet for a while, and nothing asks for one."""
+        state = self.state
+        quiet = self._facts.record.time_ns - state.last_dma_ns >= RESTING_NS
+        return quiet and (state.idle or bool(state.stopped))
 
     def halt(self, rule: str, why: str) -> None:
         """Another queue has stopped the whole device."""

@@ -166,6 +166,9 @@ class QueueReads:
         if queue.refusal is not None:
             return
         layout = queue.layout
+        if queue.stopped and not self._reads_left and layout.descriptors <= address < layout.end:
+            queue.refuse(queue.stop_rule, f"reads on although the queue must stop: {queue.stopped}")
+            return
         if layout.descriptors <= address < layout.available:
             index = (address - layout.descriptors) // 16
             self._refuse_descriptor(index, address)
