@@ -53,7 +53,7 @@ clean:
 #> make fuzz      random guests, hosts and disks evolve on the RTL towards states that were never reached
 #>                  HOURS=n|forever GENOMES=n SEED= CONFIG= DUT= JOBS=n CORPUS=folder BUG=; one again: REPLAY=file WAVES=1
 #> make mutants   small changes of the RTL, each of which some test must notice
-#>                  N=n SEED= FILE=part of a path CONFIG= JOBS= MINUTES= PAIRS=1 SEU=1; one again: MUTANT=name
+#>                  N=n SEED= FILE=part of a path TEST= CONFIG= JOBS= MINUTES= PAIRS=1 SEU=1; one again: MUTANT=name
 #> make bench     performance figures
 #> make lint      the linters for Python and SystemVerilog
 #> make clean     removes everything generated (sim_build/)

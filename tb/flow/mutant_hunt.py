@@ -31,6 +31,8 @@ STAGES = (
 Target = tuple[Mutant, ...]
 # Whether an excuse is wrong shows in the tests that kill most, if anywhere.
 TRIES_OF_EXCUSED = 3
+# So few are sooner tried than probed for.
+FEW = 12
 
 
 @dataclass(slots=True)
@@ -57,21 +59,21 @@ class Fate:
         return "\n".join(one.difference() for one in self.target)
 
 
-def stages(plan: Plan, config: str | None) -> list[list[Run]]:
-    """The runs of each stage; of one configuration only where `config` names it."""
-    runs = [run for run in plan.runs(device="block") if not run.lacks]
+def stages(plan: Plan, test: str | None, config: str | None) -> list[list[Run]]:
+    """The runs of each stage; of some tests only, of one configuration only, where they are named."""
+    runs = [run for run in plan.runs(test, device="block") if not run.lacks]
     names = STAGES if config is None else (plan.configuration(config).name,)
     return [[run for run in runs if run.configuration.name == name] for name in names]
 
 
 class Hunt:
-    """Hunts `fates` on a copy with mutants to turn on and one that probes."""
+    """Hunts `fates` on a copy with mutants to turn on and, where it is worth its time, one that probes."""
 
     def __init__(
         self,
         fates: Sequence[Fate],
         planted: MutantCopy,
-        probing: MutantCopy,
+        probing: MutantCopy | None,
         *,
         jobs: int,
         seed: int,
@@ -91,21 +93,30 @@ class Hunt:
             return
         where = runs[0].configuration.name
         with display.bar(f"building {where}"):
-            copies = (self._planted, self._probing)
+            probing = self._probing if len(alive) > FEW else None
+            copies = [self._planted, *([probing] if probing else [])]
             await all_or_none([self._build(runs[0], copy) for copy in copies])
-        with display.bar(f"probing {where}", len(runs)) as bar:
-
-            async def ask(run: Run) -> Probe:
-                async with self._slots:
-                    found = await probe(run, self._probing, self._seed)
-                bar.advance()
-                return found
-
-            probes = await all_or_none([ask(run) for run in runs])
+        probes = await self._probed(runs, probing, display)
         await self._rounds(alive, probes, display)
         self._history.keep()
         left = sum(fate.kill is None for fate in alive)
         display.say(f"{where}: {len(alive) - left} of {len(alive)} killed, {left} are alive")
+
+    async def _probed(self, runs: Sequence[Run], copy: MutantCopy | None, display: Display) -> list[Probe]:
+        """What each test reaches: everything, as far as is known, where there is no copy that probes."""
+        if copy is None:
+            everything = frozenset(self._planted.mutants)
+            return [Probe(run, everything, 1.0, 0) for run in runs]
+        where = runs[0].configuration.name
+        with display.bar(f"probing {where}", len(runs)) as bar:
+
+            async def ask(run: Run) -> Probe:
+                async with self._slots:
+                    found = await probe(run, copy, self._seed)
+                bar.advance()
+                return found
+
+            return await all_or_none([ask(run) for run in runs])
 
     async def _rounds(self, alive: Sequence[Fate], probes: Sequence[Probe], display: Display) -> None:
         """One test for each that is alive, then the next for those that still are: most die early."""

@@ -197,7 +197,7 @@ TAKEN: dict[str, tuple[str, ...]] = {
     "legal": ("VARIANT", "JOBS", "SEED"),
     "fuzz": ("DUT", "HOURS", "GENOMES", "SEED", "CONFIG", "JOBS", "CORPUS", "BUG", "REPLAY", "WAVES"),
     "hostile": ("KIND", "JOBS", "SEED"),
-    "mutants": ("N", "SEED", "FILE", "MUTANT", "PAIRS", "SEU", "MINUTES", "CONFIG", "JOBS"),
+    "mutants": ("N", "SEED", "TEST", "FILE", "MUTANT", "PAIRS", "SEU", "MINUTES", "CONFIG", "JOBS"),
     "lint": (),
 }
 # Names that make itself understands in this project, beside those of a command.

@@ -18,6 +18,9 @@ from dataclasses import dataclass
 from tb.mutation.names import FAULT_PLUSARGS, PACKAGE_NAME, REACHED, REACHED_FILE
 from tb.mutation.syntax import Span
 
+# By then the reset that every simulation starts with has reached the registers.
+IN_RESET_NS = 32
+
 
 class Form(enum.Enum):
     """What a span of the text is, and so how a choice is written there."""
@@ -64,10 +67,16 @@ endpackage
 
 
 def probing_package() -> str:
-    """The package of a copy that has no fault on and tells which would have made a difference."""
+    """The package of a copy that has no fault on and tells which would have made a difference.
+
+    Before the first clock has put the registers into reset they hold anything, and everything differs.
+    """
     return f"""// Which planted faults would have made a difference. Part of a copy only.
 package {PACKAGE_NAME};
   import "DPI-C" function bit {REACHED}(input int number);
+  function automatic bit noted(int number);
+    return $time > {IN_RESET_NS} ? {REACHED}(number) : 1'b0;
+  endfunction
 endpackage
 """
 
@@ -98,7 +107,7 @@ def chosen(one: Alternative) -> str:
 
 def probed(one: Alternative) -> str:
     """An expression that is never true, and notes that the fault would have made a difference."""
-    called = f"{PACKAGE_NAME}::{REACHED}({one.fault})"
+    called = f"{PACKAGE_NAME}::noted({one.fault})"
     return f"({one.same}) ? 1'b0 : {called}" if one.same else called
 
 

@@ -2,7 +2,8 @@
 
     [[excuse]]
     file = "rtl/virtio/used_ring.sv"
-    source = "default: state_d = StIdle;"       the source line, blanks at both ends left out
+    source = "default: state_d = StIdle;"       the source line; with what follows where the line
+                                                alone is not the only one, as in the results file
     changes = ["StIdle => StElement"]           as `make mutants` prints them
     reason = "why the function does the same with it"
 
@@ -53,9 +54,9 @@ class Excuse:
 
 def keys_of(mutant: Mutant) -> list[Key]:
     """What an excuse may have in common with a mutant: the line and the change, or that it is in reset."""
-    keys = [(mutant.file, flat(mutant.source), mutant.change)]
+    keys = [(mutant.file, mutant.source, mutant.change)]
     if mutant.in_reset:
-        keys.append((mutant.file, flat(mutant.source), ANY_CHANGE))
+        keys.append((mutant.file, mutant.line_text, ANY_CHANGE))
     return keys
 
 

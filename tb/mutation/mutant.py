@@ -13,7 +13,8 @@ class Mutant:
     """In `file` the text of `span`, `old`, reads `new`.
 
     `operator` is the kind of change (a name of `operators.OPERATORS`), `line` the source line's number from 1
-    on and `source` its text, blanks at both ends left out. `same` is an expression that is true while the
+    on, `line_text` its text with single blanks, and `source` that text too, with as much of what follows as
+    it takes to tell it from other lines. `same` is an expression that is true while the
     change makes no difference, empty where there is no simple one. `in_reset` tells whether it stands in
     what registers become in reset.
     """
@@ -27,6 +28,7 @@ class Mutant:
     line: int
     column: int
     source: str
+    line_text: str = ""
     same: str = ""
     in_reset: bool = False
 

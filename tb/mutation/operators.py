@@ -7,7 +7,8 @@ cases, bounds of loops and of part selects.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from pyslang.syntax import (
     BinaryExpressionSyntax,
@@ -22,7 +23,7 @@ from pyslang.syntax import (
 from tb.mutation.alternatives import Form
 from tb.mutation.difference import declared
 from tb.mutation.literals import other_values
-from tb.mutation.mutant import Mutant
+from tb.mutation.mutant import Mutant, flat
 from tb.mutation.syntax import CONSTANT_PLACES, Parsed, Span, children, descendants, identifiers, span
 
 K = SyntaxKind
@@ -74,9 +75,13 @@ LEFT_ALONE = CONSTANT_PLACES | {
     K.FunctionPrototype,
     K.PackageImportDeclaration,
 }
+# In these an assignment is made in some cases only: left out, its variable keeps another value.
+CONDITIONAL = frozenset({K.ConditionalStatement, K.StandardCaseItem, K.DefaultCaseItem, K.ForLoopStatement})
 LITERALS = frozenset({K.IntegerLiteralExpression, K.IntegerVectorExpression})
 CLOCKS = {"clk_i", "rst_ni"}
 RESET = "!rst_ni"
+# Lines that tell a place from others where one line alone does not.
+MOST_LINES = 4
 
 
 class _Walk:
@@ -88,6 +93,7 @@ class _Walk:
         self._starts = [0]
         for line in self._lines:
             self._starts.append(self._starts[-1] + len(line) + 1)
+        self._sources = distinct_lines(self._lines)
         self._states = _enumerations(source.root)
         self._resets: Span = (0, 0)
 
@@ -101,7 +107,7 @@ class _Walk:
             self._resets = span(children(node)[1])
         yield from self._changes(node, conditional)
         for child in self._visited(node):
-            deeper = child.kind in (K.ConditionalStatement, K.StandardCaseItem, K.ForLoopStatement)
+            deeper = child.kind in CONDITIONAL
             yield from self._visit(child, conditional + deeper)
 
     def _is_none_of_ours(self, node: SyntaxNode) -> bool:
@@ -146,7 +152,7 @@ class _Walk:
                 yield self._expression(node, "order", f"{{{', '.join([second, first, *rest])}}}")
         elif node.kind is K.ExpressionStatement:
             yield from self._statement(node, conditional)
-        elif node.kind is K.IdentifierName and text in self._states:
+        elif node.kind is K.IdentifierName and text in self._states and _whole_name(node) is node:
             others = self._states[text]
             yield self._expression(node, "state", others[(others.index(text) + 1) % len(others)])
         elif node.kind is K.IdentifierSelectName:
@@ -203,6 +209,7 @@ class _Walk:
         index = next((one for one in descendants(children(node)[-1]) if one.kind in LITERALS), None)
         if index is None or not _is_literal_index(index):
             return
+        node = _whole_name(node)
         start, end = span(node)
         at, after = span(index)
         for name, value in zip(("above", "below"), other_values(index.kind, self._of(index)), strict=False):
@@ -233,7 +240,8 @@ class _Walk:
             new=new,
             line=line + 1,
             column=where[0] - self._starts[line] + 1,
-            source=self._lines[line].strip(),
+            source=self._sources[line],
+            line_text=flat(self._lines[line]),
             same=same,
             in_reset=self._resets[0] <= where[0] < self._resets[1],
         )
@@ -244,6 +252,13 @@ class _Walk:
 
 def _is_literal_index(node: SyntaxNode) -> bool:
     return node.kind in LITERALS and node.parent is not None and node.parent.kind is K.BitSelect
+
+
+def _whole_name(node: SyntaxNode) -> SyntaxNode:
+    """The name that a part of it belongs to: of `structure.field[3]`, all."""
+    while node.parent is not None and node.parent.kind is K.ScopedName:
+        node = node.parent
+    return node
 
 
 def _port(node: SyntaxNode) -> str:
@@ -260,6 +275,19 @@ def _enumerations(root: SyntaxNode) -> dict[str, tuple[str, ...]]:
             )
             found.update(dict.fromkeys(values, values))
     return found
+
+
+def distinct_lines(lines: Sequence[str]) -> list[str]:
+    """The lines with single blanks; one that stands there several times with what follows it."""
+    texts = [flat(line) for line in lines]
+    wanted = list(texts)
+    for more in range(1, MOST_LINES):
+        counts = Counter(wanted)
+        wanted = [
+            f"{text} {texts[place + more]}" if counts[text] > 1 and place + more < len(texts) else text
+            for place, text in enumerate(wanted)
+        ]
+    return wanted
 
 
 def mutants_of(file: str, text: str, constant: frozenset[str]) -> list[Mutant]:

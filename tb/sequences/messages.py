@@ -119,6 +119,35 @@ async def keep_pending_over_disable(scene: Scene) -> None:
     await reset(scene)
 
 
+async def release_as_the_line_falls(scene: Scene) -> None:
+    """MSI-X comes on with the line up and two vectors pending and not masked: the line falls between the
+    messages, and neither is lost (PCI-INT-03, PCI-MSIX-08).
+    """
+    driver, table = await _attach(scene)
+    await _map_queue(scene, 1)
+    capacity = driver.config.capacity
+    for step in (1, 2):
+        await table.mask(0)
+        await table.mask(1)
+        await _two_requests_in_silence(scene, driver)
+        await scene.host.set_capacity(capacity + step)
+        await expect_silence(scene)
+        await table.set_control(MessageControl.NONE)
+        driver.transport.msix_enabled = False
+        await change_command(scene.bus, disable=Command.INTX_DISABLE)
+        await request(driver)
+        await table.unmask(0)
+        await table.unmask(1)
+        await table.set_control(MessageControl.ENABLE)
+        driver.transport.msix_enabled = True
+        await scene.bus.delay(QUIET_NS)
+        await driver.interrupts.discard()
+        await read_pending(scene, table)
+        await scene.bus.io_read(Register.ISR_STATUS, 1)
+    await reset(scene)
+    await scene.host.set_capacity(capacity)
+
+
 async def drop_pending_at_reset(scene: Scene) -> None:
     """A reset clears what is pending; unmasking afterwards sends nothing (VPCI-STAT-08)."""
     for _ in range(2):

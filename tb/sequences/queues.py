@@ -11,7 +11,7 @@ from tb.guest.registers import Register, Status
 from tb.sequences.expect import drop_interrupts, expect_silence, table_of
 from tb.sequences.raw_ring import Buffers, RawRing, kick, read_table, serve_one, stays_unused, until_used
 from tb.sequences.registers import reset
-from tb.sequences.scene import Scene
+from tb.sequences.scene import ReadFault, Scene
 
 ARRIVAL_NS = 100_000
 MOST_QUEUES = 1024
@@ -126,6 +126,22 @@ async def stop_one(scene: Scene) -> None:
     await reset(scene)
 
 
+async def fail_one(scene: Scene) -> None:
+    """A read of one queue fails and stops it; the reads of the others behind it go well (BAD-RING-37)."""
+    for bad in range(len(await bring_up_all(scene))):
+        for fault in (ReadFault.UNSUPPORTED_REQUEST, ReadFault.POISONED):
+            rings = await bring_up_all(scene)
+            header = [_offer(scene, ring, 0).header for ring in rings][bad]
+            await scene.host.fail_read(range(header, header + 16), fault)
+            for queue in (bad, *(other for other in range(len(rings)) if other != bad)):
+                await kick(scene, queue)
+            for queue, ring in enumerate(rings):
+                if queue != bad:
+                    await until_used(scene, ring, 1)
+            await stays_unused(scene, rings[bad], 0)
+    await reset(scene)
+
+
 async def reset_among_many(scene: Scene) -> None:
     """A reset while all queues have work forgets every one of them."""
     for moment in (0, 100, 300, 700, 1500, 4000):
@@ -142,10 +158,11 @@ async def reset_among_many(scene: Scene) -> None:
         await scene.bus.delay(2_000)
 
 
-def _offer(scene: Scene, ring: RawRing, position: int, *, sector: int = 0) -> None:
-    """Offer one read through an indirect table of its own."""
+def _offer(scene: Scene, ring: RawRing, position: int, *, sector: int = 0) -> Buffers:
+    """Offer one read through an indirect table of its own; its buffers."""
     buffers = Buffers.allocate(scene.bus.memory, 512)
     buffers.fill_header(BlockType.IN, sector)
     head = position % ring.size
     ring.descriptor(head, (ring.table(read_table(buffers, 512)), 48, 4, 0))
     ring.offer(position, head)
+    return buffers

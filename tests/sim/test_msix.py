@@ -37,6 +37,7 @@ class MsixPending(ScenarioTest):
         await messages.hold_by_mask(scene)
         await messages.change_while_pending(scene)
         await messages.keep_pending_over_disable(scene)
+        await messages.release_as_the_line_falls(scene)
         await messages.drop_pending_at_reset(scene)
         await messages.hold_by_bus_master(scene)
         await messages.move_queue_while_pending(scene)

@@ -18,4 +18,5 @@ class Queues(ScenarioTest):
         await queues.serve_all_at_once(scene)
         await queues.give_each_a_vector(scene)
         await queues.stop_one(scene)
+        await queues.fail_one(scene)
         await queues.reset_among_many(scene)

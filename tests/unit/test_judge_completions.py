@@ -30,6 +30,8 @@ from tests.unit.planting import (
     rules,
 )
 
+DEVICE_CONTROL = 0x58
+
 
 def started() -> FakeFunction:
     function = FakeFunction()
@@ -209,3 +211,25 @@ def test_a_wrong_word_in_a_long_read_is_told() -> None:
     tlp = function.facts[place].tlp
     assert tlp is not None
     assert first_rule(altered(function.facts, place, data=flipped(tlp.data, 37))) == "PCI-MSIX-03"
+
+
+def test_a_completion_larger_than_the_payload_size_is_told() -> None:
+    function = started()
+    function.mem_read(0, 256)
+    assert rules(function.facts) == {"VFIO-16"}
+    larger = started()
+    larger.config_write(DEVICE_CONTROL, 2, 1 << 5)
+    larger.mem_read(0, 256)
+    assert_clean(larger)
+
+
+def test_a_long_read_in_parts_of_the_payload_size_is_right() -> None:
+    function = started()
+    function.mem_read(0, 256)
+    request, whole = function.facts[-2].tlp, function.facts[-1].tlp
+    assert request is not None and whole is not None
+    facts = function.facts[:-1]
+    for at in (0, 128):
+        part = completion_for(request, whole.data[at : at + 128], start=at, completer_id=FUNCTION_ID)
+        facts = inserted(facts, len(facts), part, Channel.TX_CPL)
+    assert not rules(facts)

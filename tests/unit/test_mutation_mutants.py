@@ -10,10 +10,11 @@ from pyslang.syntax import SyntaxKind
 
 from tb.flow.errors import FlowError
 from tb.flow.mutant_copies import all_mutants, drawn, named
+from tb.flow.planted_copy import sources
 from tb.mutation.alternatives import package, probed, probing_package, probing_program, rendered
 from tb.mutation.excuses import Excuse, ExcuseError, Excuses, read_excuses
 from tb.mutation.literals import other_values
-from tb.mutation.operators import mutants_of
+from tb.mutation.operators import distinct_lines, mutants_of
 from tb.mutation.syntax import Parsed, descendants
 from tb.mutation.validity import invalid_faults
 from tests.unit.alternatives import normal
@@ -112,7 +113,7 @@ def test_a_probing_copy_is_systemverilog_and_asks_for_each_mutant() -> None:
     text = rendered(SOURCE, [one.alternative(number) for number, one in enumerate(EVERY, 1)], probed)
     Parsed(text)
     Parsed(probing_package())
-    assert all(f"planted_fault_reached({number})" in text for number in range(1, len(EVERY) + 1))
+    assert all(f"planted_faults::noted({number})" in text for number in range(1, len(EVERY) + 1))
     assert f"bool reached[{len(EVERY) + 1}]" in probing_program(len(EVERY))
 
 
@@ -122,6 +123,14 @@ def test_names_are_unique_in_the_rtl_and_find_their_mutant() -> None:
     assert named(every, every[1234].name) is every[1234]
     with pytest.raises(FlowError, match="MUTANT=no:1:1:or is none of the"):
         named(every, "no:1:1:or")
+
+
+def test_all_mutants_of_the_rtl_in_one_copy_are_systemverilog() -> None:
+    every = all_mutants()
+    for name, text in sources().items():
+        own = [one.alternative(number) for number, one in enumerate(every, 1) if one.file == name]
+        Parsed(rendered(text, own))
+        Parsed(rendered(text, own, probed))
 
 
 def test_drawing_follows_seed_and_file() -> None:
@@ -158,6 +167,24 @@ def test_a_wrong_file_of_excuses_is_told(tmp_path: Path, text: str, why: str) ->
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ExcuseError, match=why):
         read_excuses(path)
+
+
+def test_a_bit_of_a_field_is_changed_with_its_whole_name() -> None:
+    text = "module m (input t req_i, output logic b_o);\n  assign b_o = req_i.be[2];\nendmodule\n"
+    found = mutants_of("rtl/m.sv", text, NONE)
+    assert [one.change for one in found] == ["req_i.be[2] => req_i.be[3]", "req_i.be[2] => req_i.be[1]"]
+
+
+def test_a_line_that_stands_there_twice_is_told_by_what_follows() -> None:
+    lines = ["if (!rst_ni) begin", "  a <= '0;", "end", "if (!rst_ni) begin", "  b   <= '0;", "end"]
+    assert distinct_lines(lines) == [
+        "if (!rst_ni) begin a <= '0;",
+        "a <= '0;",
+        "end if (!rst_ni) begin",
+        "if (!rst_ni) begin b <= '0;",
+        "b <= '0;",
+        "end",
+    ]
 
 
 def test_an_excuse_for_reset_covers_no_other_place(tmp_path: Path) -> None:

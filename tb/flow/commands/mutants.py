@@ -29,7 +29,7 @@ from tb.mutation.mutant import Mutant
 EXCUSED = ROOT / "tests" / "mutants" / "excused.toml"
 REPORT = "mutants.json"
 UPSET_REPORT = "upsets.json"
-# The tests play with one seed always, whatever is drawn: what they can notice must not depend on luck.
+# The tests play with the same seeds always, whatever is drawn: what they notice must not depend on luck.
 TEST_SEED = 1
 
 
@@ -49,7 +49,7 @@ def run(variables: Variables) -> int:
         else drawn(every, variables.count, variables.seed, variables.file)
     )
     jobs = variables.jobs or CORES
-    report = hunt(chosen, stages(plan, variables.config), jobs, variables, excuses, every)
+    report = hunt(chosen, stages(plan, variables.test, variables.config), jobs, variables, excuses, every)
     tell(report)
     return 0 if report.holds else 1
 
@@ -76,7 +76,8 @@ def hunt(
     invalid = invalid_mutants(planted)
     valid = [one for one in chosen if one not in invalid]
     fates = [Fate(target) for target in (pairs(valid, variables.seed) if variables.pairs else singles(valid))]
-    probing = plant_probes(chosen, folder / "probing")
+    # Of one mutant the tests themselves tell sooner which of them reach it.
+    probing = None if variables.mutant else plant_probes(chosen, folder / "probing")
     for fate in fates:
         fate.excused = all(excuses.reason(one) for one in fate.target)
     hunter = Hunt(fates, planted, probing, jobs=jobs, seed=TEST_SEED, minutes=variables.minutes)

@@ -54,7 +54,10 @@ class Word:
 
 @dataclass(slots=True)
 class Expected:
-    """A non-posted request and its right answer; `words` is empty where none carries data."""
+    """A non-posted request and its right answer; `words` is empty where none carries data.
+
+    `largest` is Max_Payload_Size as it was when the request came.
+    """
 
     order: int
     tlp: Tlp
@@ -64,6 +67,7 @@ class Expected:
     completer_ids: tuple[int, ...]
     sent: int = 0
     overdue: bool = False
+    largest: int = 0
 
 
 class Follower(Protocol):
@@ -95,6 +99,7 @@ class Completions:
             self._accuse_missing(given_up)
         if not self.waiting:
             self.moved_ns = self._record.own_ns
+        expected.largest = self._largest()
         self.waiting[key] = expected
 
     def completion(self, tlp: Tlp) -> None:
@@ -158,6 +163,13 @@ class Completions:
         kind = _KINDS[request.type is _LOCKED, bool(expected.words)]
         if tlp.type is not kind:
             self._field("type", kind.name, tlp.type.name)
+        if tlp.data and 4 * tlp.length > max(expected.largest, self._largest()):
+            what = "A completion is larger than Max_Payload_Size."
+            self._record.verdict("VFIO-16", what, f"at most {expected.largest} bytes", 4 * tlp.length)
+
+    def _largest(self) -> int:
+        """Max_Payload_Size, the largest of what it may be."""
+        return max(state.max_payload for state in self._facts.snapshots.states)
 
     def _field(self, name: str, expected: object, seen: object) -> None:
         self._record.verdict("VPCI-DISC-09", f"A completion has a wrong {name}.", expected, seen)
