@@ -14,12 +14,15 @@ from tb.guest.host_bus import run
 from tb.guest_vm.rtl_function import ADVANCE_NS, QUIET_NS, SILENCE_LIMIT_NS, GuestRam, RtlFunction
 from tb.models.judge.judge import Judge
 from tb.models.profile import VIRTIO_PCI_RTL
+from tb.models.verdict import Verdict
+from tb.models.virtqueue import F_EVENT_IDX
 from tb.vfio_user.function import FunctionShape
 from tb.vfio_user.interrupts import InterruptMode
 from tb.vfio_user.protocol import Region
 from tb.vfio_user.server import serve
 from tb.vfio_user.transport import Connection
-from tests.unit.fake_function import FakeFunction, block_device
+from tests.unit.fake_function import Fact, FakeFunction, block_device
+from tests.unit.planting import find, write_to
 from tests.unit.vfio_user_client import ByteFunction
 
 
@@ -109,6 +112,44 @@ def test_nothing_is_expected_of_a_queue_without_bus_master() -> None:
         guest.wait(1_500)
         judge.pass_time(guest.time_ns)  # an interrupt that bus master might have let go would have left
         assert judge.idle is idle
+
+
+class JudgedClock(Clock):
+    """The same bus, whose idle flag is a judge's."""
+
+    def judge(self, facts: list[Fact]) -> None:
+        """Judge what a function did until now; then only time passes."""
+        self.verdicts: list[Verdict] = []
+        self.watch = Judge(VIRTIO_PCI_RTL, block_device(), on_verdict=self.verdicts.append)
+        for fact in facts:
+            if fact.tlp is not None and fact.channel is not None:
+                self.watch.tlp(fact.time_ns, fact.channel, fact.tlp)
+            elif fact.media is not None:
+                self.watch.media(fact.time_ns, fact.media)
+            self.now_ns = fact.time_ns
+        self.idle = self.watch.idle
+
+    def pass_time(self) -> None:
+        self.watch.pass_time(self.now_ns)
+        self.idle = self.watch.idle
+
+
+@pytest.mark.parametrize("event_written", [True, False])
+def test_a_guest_that_waits_makes_time_pass_until_the_verdict(event_written: bool) -> None:
+    """The function takes chains and never asks for the next kick: the guest waits, and so it comes out."""
+    guest = FakeFunction()
+    guest.start(features=1 << F_EVENT_IDX)
+    guest.request(0, 3, 512)
+    guest.kick()
+    event = find(guest.facts, write_to(guest.layout.avail_event))
+    clock = JudgedClock()
+    clock.judge(guest.facts if event_written else guest.facts[:event])
+    env = SimpleNamespace(scoreboard=clock, link=SimpleNamespace(memory=clock))
+    function = RtlFunction(cast(Any, clock), cast(Any, env), GuestRam(), FunctionShape({}))
+    run(function.write(Region.BAR0, 0x10, 2, 0))
+    assert works_for_ns(function, clock) < 2 * QUIET_NS
+    assert [verdict.rule for verdict in clock.verdicts] == ([] if event_written else ["VRING-KICK-05"])
+    assert not function.stuck
 
 
 def test_a_server_with_nothing_to_do_uses_no_processor() -> None:
