@@ -111,9 +111,10 @@ class FunctionEnv(uvm_env):
         self.ended.set()
 
     def waiting(self) -> list[str]:
-        """What waits for what, as clauses: the guest, the function, its queues, the disk."""
+        """What waits for what, as clauses: streams, the guest, the function, its queues, the disk."""
         judge = self.scoreboard.judge
-        return [*self.requester.driver.waiting, *judge.waiting, *self.media.driver.waiting]
+        pins = self.link.pins.waiting
+        return [*pins, *self.requester.driver.waiting, *judge.waiting, *self.media.driver.waiting]
 
     async def still(self) -> bool:
         """Whether nothing passes the pins for `STILL_NS`."""

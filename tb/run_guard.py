@@ -35,8 +35,8 @@ class RunLimits:
     verdicts: int = 1000
     window: int = 4096
     repetitions: int = 4
-    pace_ns: int = 250
-    idle_ns: int = 100_000_000
+    pace_ns: int = 40
+    idle_ns: int = 50_000_000
     silence_ns: int = 50_000_000
     stop_at: tuple[str, ...] = ()
     time_ns: int = 0

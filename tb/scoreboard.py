@@ -161,15 +161,24 @@ class Scoreboard(uvm_scoreboard):
     def _packet(self, seen: Observation) -> None:
         self._left -= 1
         if not self._left:
-            self._left = self.guard.limits.window
-            self.guard.window(seen.time_ns)
-        if self.guard.watching:
-            self.guard.packet(seen)
+            self._window(seen.time_ns)
         if seen.error is None and seen.tlp is not None:
             self.judge.tlp(seen.time_ns, seen.channel, seen.tlp, seen.held_ns, seen.waited_ns)
         else:
             error = seen.error or TlpError("unreadable")
             self.judge.malformed(seen.time_ns, seen.channel, error, seen.held_ns)
+
+    def _window(self, now_ns: int) -> None:
+        """Now and then: let the guard look, and tell it of packets from now on if it wants to know."""
+        guard = self.guard
+        self._left = guard.limits.window
+        guard.window(now_ns)
+        if not guard.reason:
+            self.packets.handler = self._watched if guard.watching else self._packet
+
+    def _watched(self, seen: Observation) -> None:
+        self.guard.packet(seen)
+        self._packet(seen)
 
     def _media(self, seen: MediaObservation) -> None:
         self.judge.media(seen.time_ns, seen.event, seen.held_ns)

@@ -1,8 +1,8 @@
 // DMA reads: splits client requests into read TLPs and gives their data back in order.
 //
 // Reads end at multiples of Max_Read_Request_Size (or of MaxDmaBytes when that is smaller), so none crosses 4 KiB.
-// Each is issued only when a slot of the buffer is free for all its data. After the first failed read of a request no
-// further one is issued for it.
+// Each is issued only when a slot of the buffer is free for all its data. After a failed read no further one is issued
+// for its request, nor for those queued with it: each of them ends with an error beat too.
 
 module dma_read
   import pcie_pkg::*;
@@ -95,15 +95,24 @@ module dma_read
   logic [31:0] issue_left_q;
 
   dma_len_t    chunk;
-  logic        chunk_end, stop, failed;
+  logic        chunk_end, stop;
+  logic        failed;               // a read has failed whose slot is still in use
+  logic        broken, broken_q;     // ... or was, when the requests queued now were queued already
   logic        tag_ready;
   logic [7:0]  tag;
 
   assign chunk       = chunk_bytes(issue_addr_q[PlaceBits-1:0], max_read_request_i, issue_left_q);
   assign chunk_end   = 32'(chunk) == issue_left_q;
-  assign stop        = issue_busy_q && (failed || cancelling_i);
+  assign broken      = failed || broken_q;
+  assign stop        = issue_busy_q && (broken || cancelling_i);
   assign tlp_valid_o = issue_busy_q && tag_ready && !stop;
   assign tlp_info_o  = memory_request(1'b0, issue_addr_q, chunk, tag);
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni)                                broken_q <= 1'b0;
+    else if (clear_i || accepted_q == finished) broken_q <= 1'b0;
+    else                                        broken_q <= broken;
+  end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -176,8 +185,7 @@ module dma_read
     .head_request_o  (head_request),
     .head_end_o      (head_end),
     .pop_i           (pop),
-    .watch_request_i (issued_q[RequestBits-1:0]),
-    .watch_failed_o  (failed),
+    .failed_o        (failed),
     .used_o          (slots_used_o),
     .outstanding_o,
     .error_o
@@ -203,6 +211,7 @@ module dma_read
     .clear_i,
     .accepted_i       (accepted_q),
     .issued_i         (issued_q),
+    .broken_i         (broken),
     .finished_o       (finished),
     .offset_i         (finish_request.addr[ByteBits-1:0]),
     .len_i            (finish_request.len),

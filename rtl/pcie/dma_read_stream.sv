@@ -2,7 +2,8 @@
 //
 // The feeder reads the rows of the oldest read as soon as that is complete; the aligner shifts them by the request's
 // offset within a row. A read that failed ends its request: the feeder waits until nothing of the request is left on
-// the bus, then an error beat (bytes 0, last, error) ends it. While cancelling_i is high, data are discarded, and once
+// the bus, then an error beat (bytes 0, last, error) ends it; so end those behind it, whose reads were not all issued
+// (broken_i). While cancelling_i is high, data are discarded, and once
 // nothing is outstanding every request still open ends with such a beat; clear_i then forgets those never taken.
 
 module dma_read_stream
@@ -24,6 +25,7 @@ module dma_read_stream
   // Requests in order: how many were accepted, how many have issued all their reads; this block counts the rest.
   input  logic [PointerBits-1:0] accepted_i,
   input  logic [PointerBits-1:0] issued_i,
+  input  logic                   broken_i,    // a read has failed: no more reads are issued for these requests
   output logic [PointerBits-1:0] finished_o,
   input  logic [ByteBits-1:0]    offset_i,    // of request number finished_o
   input  logic [31:0]            len_i,
@@ -80,7 +82,7 @@ module dma_read_stream
   assign read_o       = head_done_i && !head_failed_i && !failing_q && row_room && !cancelling_i;
   assign read_slot_o  = head_slot_i;
   assign read_row_o   = row;
-  assign fail_end     = failing_q && !mine && issued_i != fed_q && row_room && !cancelling_i;
+  assign fail_end     = (failing_q || broken_i) && !mine && issued_i != fed_q && row_room && !cancelling_i;
 
   always_comb begin
     pop_o = read_o && slot_last;

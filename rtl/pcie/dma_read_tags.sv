@@ -63,8 +63,7 @@ module dma_read_tags
   output logic                     head_end_o,
   input  logic                     pop_i,           // only when done
 
-  input  logic [RequestIdBits-1:0] watch_request_i,
-  output logic                     watch_failed_o,  // a read of that request has failed
+  output logic                     failed_o,        // the read of a slot in use has failed
   output logic                     used_o,          // any slot in use
   output logic                     outstanding_o,   // a read on the bus is not complete
   output pcie_error_t              error_o
@@ -319,11 +318,11 @@ module dma_read_tags
   assign head_end_o     = slot_q[head_q].last_of_request;
 
   always_comb begin
-    watch_failed_o = 1'b0;
-    used_o         = 1'b0;
-    outstanding_o  = 1'b0;
+    failed_o      = 1'b0;
+    used_o        = 1'b0;
+    outstanding_o = 1'b0;
     for (int unsigned s = 0; s < NumTags; s++) begin
-      if (slot_q[s].used && slot_q[s].failed && slot_q[s].request == watch_request_i) watch_failed_o = 1'b1;
+      if (slot_q[s].used && slot_q[s].failed) failed_o = 1'b1;
       if (slot_q[s].used) used_o = 1'b1;
       if (slot_q[s].sent && !slot_q[s].done) outstanding_o = 1'b1;
     end

@@ -106,8 +106,10 @@ module segment_mover
   assign stream_ends     = cursor.index == (on_readable ? readable_segments_i : total_segments_i);
   assign chunk           = (issue_left_q < length_t'(cursor.left)) ? 32'(issue_left_q) : cursor.left;
 
+  wire read_failed = rd_data_valid_i & rd_data_last_i & rd_data_error_i;
+
   // Requests.
-  wire issuing = (state_q == StIssue) & (issue_left_q != '0) & ~needs_load & ~abort_i;
+  wire issuing = (state_q == StIssue) & (issue_left_q != '0) & ~needs_load & ~read_failed & ~abort_i;
   assign rd_req_valid_o = issuing & (kind_q == TransferGather) & (reads_open_q != 4'hf);
   assign rd_req_addr_o  = cursor.addr;
   assign rd_req_len_o   = chunk;
@@ -119,7 +121,6 @@ module segment_mover
   wire issued   = (rd_req_valid_o & rd_req_ready_i) | (wr_req_valid_o & wr_req_ready_i) | (issuing & skipping);
 
   // Bytes.
-  wire read_failed = rd_data_valid_i & rd_data_last_i & rd_data_error_i;
   wire read_ends   = rd_data_valid_i & rd_data_ready_o & rd_data_last_i & (reads_open_q != '0);
   logic                 in_valid, in_ready, out_valid, out_ready;
   logic [DataWidth-1:0] out_data;

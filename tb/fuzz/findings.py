@@ -19,10 +19,17 @@ _NUMBER = re.compile(r"\b(?:0x[0-9a-fA-F]+|[0-9a-fA-F]{2}(?: [0-9a-fA-F]{2})+|\d
 
 @dataclass(slots=True, frozen=True)
 class Fault:
-    """What went wrong in one play: the rule and the sentence of a verdict, or of an error."""
+    """What went wrong in one play: the rule and the sentence of a verdict, or of an error.
+
+    `verdict` is the whole of it as it would be shown, with its time, values and packet.
+    """
 
     rule: str
     sentence: str
+    verdict: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        return self.verdict or f"0 ns {self.rule}: {self.sentence}"
 
     @property
     def shape(self) -> str:
@@ -55,6 +62,7 @@ class Finding:
         return {
             "rule": self.fault.rule,
             "sentence": self.fault.sentence,
+            "verdict": str(self.fault),
             "configuration": configuration,
             "seed": seed,
             "genome": self.genome,

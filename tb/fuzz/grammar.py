@@ -102,6 +102,7 @@ GUEST = (
     Verb(
         "odd_packet", 3, (Field("kind", ("poisoned", "foreign", "long", "two_words", "no_bytes", "locked")),)
     ),
+    Verb("again", 5, (Field("times", (3, 8, 20), 24), Field("clocks", (0, 1, 2, 3, 7), 20))),
     Verb("overlap", 5, (Field("accesses", (2, 1, 4, 8), 16),)),
 )
 RING = (

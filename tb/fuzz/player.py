@@ -29,6 +29,10 @@ HIGH_RING = 0x1_8000_0000
 FAR_RING = 0xFFFF_F00_0000
 """Where rings may lie beyond low memory: above 4 GiB, and at the end of what a page number reaches."""
 VECTOR_BYTES = 16
+_REPEATABLE_READS = ("isr", "pending", "io_read", "config_read", "memory_read")
+_REPEATABLE_WRITES = ("kick", "mask", "msix", "command", "vector", "io_write", "config_write", "memory_write")
+REPEATABLE = frozenset((*_REPEATABLE_READS, *_REPEATABLE_WRITES))
+"""Accesses that `again` repeats."""
 DRIVER_OK = Status.ACKNOWLEDGE | Status.DRIVER | Status.DRIVER_OK
 
 
@@ -44,14 +48,18 @@ class Player:
         self._msix = scene.function.capabilities.get(CapabilityId.MSIX, 0)
         self._express = scene.function.capabilities.get(CapabilityId.PCI_EXPRESS, 0)
         self._unwaited = 0
+        self._latest: Step = ("isr",)
         self._open: list[Answer] = []
         self._acts: dict[str, Act] = {name: getattr(self, f"do_{name}") for name in verbs()}
 
     async def play(self, steps: Sequence[Step]) -> None:
         """All steps, then wait for the accesses that were not waited for."""
         await self._wake_up()
-        for name, *values in steps:
+        for step in steps:
+            name, *values = step
             await self._acts[str(name)](*values)
+            if name in REPEATABLE:
+                self._latest = step
         for answer in self._open:
             await answer()
 
@@ -246,6 +254,13 @@ class Player:
     async def do_overlap(self, accesses: int) -> None:
         """The next accesses are not waited for."""
         self._unwaited = accesses
+
+    async def do_again(self, times: int, clocks: int) -> None:
+        """The latest access more often, so that one of them meets what the function does just then."""
+        name, *values = self._latest
+        for _ in range(times):
+            await self.do_wait(clocks)
+            await self._acts[str(name)](*values)
 
     # --- rings
 

@@ -35,8 +35,9 @@ module block_media
   always_ff @(posedge clk_i) begin
     if (rst_ni) begin
       if (rsp_valid_o && rsp_ready_i) harness_block_response_taken();
-      if (wdata_valid_i && wdata_ready_o) harness_block_write_beat(MaxDataWidth'(wdata_i), wdata_last_i);
+      // The first data may come in the clock of their request.
       if (req_valid_i && req_ready_o) harness_block_request(32'(req_op_i), req_sector_i, req_count_i);
+      if (wdata_valid_i && wdata_ready_o) harness_block_write_beat(MaxDataWidth'(wdata_i), wdata_last_i);
     end
   end
 

@@ -3,7 +3,6 @@ tb/harness/harness_pkg.sv
 tb/harness/packet_source.sv
 tb/harness/packet_sink.sv
 tb/harness/hold_watch.sv
-tb/harness/hold_watch.sv
 tb/harness/packet_tap.sv
 tb/harness/packet_view.sv
 tb/harness/stream_checker.sv

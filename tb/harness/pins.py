@@ -11,7 +11,9 @@ from typing import Any
 from cocotb_bus.bus import Bus
 
 CHANNEL_SIGNALS = ("valid", "ready", "hdr", "data", "last")
+HANDSHAKE_SIGNALS = ("valid", "ready")
 CHANNELS = ("rx_req", "tx_cpl", "tx_req", "rx_cpl")
+MEDIA_STREAMS = ("blk_req", "blk_wdata", "blk_rdata", "blk_rsp")
 CONTROL_SIGNALS = (
     "clk",
     "rst_n",
@@ -40,8 +42,20 @@ def bind(entity: Any, name: str | None, signals: Iterable[str]) -> Bus:
 
 
 class Pins:
-    """Every bus of the top. `channels` maps a channel's name to its bus, for tests that look at the pins."""
+    """Every bus of the top. `channels` maps a packet channel's name to its bus."""
 
     def __init__(self, top: Any) -> None:
         self.control = bind(top, None, CONTROL_SIGNALS)
         self.channels = {name: bind(top, name, CHANNEL_SIGNALS) for name in CHANNELS}
+        self._streams = self.channels | {
+            name: bind(top, name, HANDSHAKE_SIGNALS) for name in MEDIA_STREAMS
+        }
+
+    @property
+    def waiting(self) -> list[str]:
+        """The streams whose valid waits for ready now, as clauses."""
+        return [
+            f"{name}, whose valid is up, for ready"
+            for name, bus in self._streams.items()
+            if int(bus.valid.value) and not int(bus.ready.value)
+        ]

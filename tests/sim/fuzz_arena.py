@@ -65,7 +65,7 @@ class RtlArena:
         self.host.release()
         if await self._settled():
             board.end_of_test()
-        faults += [Fault(kind.first.rule, kind.first.what) for kind in board.log.kinds]
+        faults += [Fault(kind.first.rule, kind.first.what, str(kind)) for kind in board.log.kinds]
         await self._leave()
         return Played(tuple(faults), self._fresh(remember))
 

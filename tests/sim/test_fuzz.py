@@ -87,12 +87,15 @@ class FuzzSeeds(FuzzTest):
         for number, path in enumerate(paths):
             self.progress.advance(number, len(paths), path.stem)
             played = await arena.play(read_genome(path))
-            told += [f"{path.name}: {fault.rule}: {fault.sentence}" for fault in played.faults]
-        self.figures["genomes"] = len(paths)
-        self.figures["faults"] = told
+            told += [(path.name, str(fault)) for fault in played.faults]
+        self.figures |= {
+            "genomes": len(paths),
+            "verdicts": [text for _, text in told],
+            "mismatches": len(told),
+        }
         if told:
-            raise MismatchError(f"{len(told)} faults in {len(paths)} genomes, first {told[0]}")
-
+            name, text = told[0]
+            raise MismatchError(f"{len(told)} faults in {len(paths)} genomes, first {name}: {text}")
 
     def _log_packets(self, path: Path) -> None:
         """Every packet from now on as a line of a file: time in ns, channel, packet or why it is none."""

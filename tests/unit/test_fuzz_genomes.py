@@ -148,3 +148,10 @@ def test_a_ring_without_room_is_left_alone() -> None:
 
 def test_an_address_beyond_the_space_wraps() -> None:
     play_on_model([("bar", 0, 3), ("odd_packet", "foreign"), ("io_read", 3, 15)])
+
+
+def test_again_repeats_the_latest_access() -> None:
+    steps = [("start", 0x1000_0000, 1, 0), ("kick", 0), ("chain", 0, 0, 0, 512, 1, 0, 0, 1, 0)]
+    assert play_on_model(steps).rings[0].ring.used_index() == 0
+    assert play_on_model([*steps, ("again", 1, 0)]).rings[0].ring.used_index() == 1
+    assert play_on_model([*steps, ("isr",), ("again", 3, 0)]).rings[0].ring.used_index() == 0

@@ -260,8 +260,8 @@ def replay(variables: Variables, plan: Plan, path: Path) -> int:
         outcome = run_until_complete(_one(job))
     for step in steps:
         say("  " + " ".join(str(value) for value in step))
-    for fault in outcome.counters.get("faults", []):
-        say(str(fault))
+    for verdict in outcome.verdicts:
+        say(verdict)
     say(f"packets: {shown(folder / 'packets.txt')}")
     if not outcome.passed:
         complain(f"FOUND {outcome.message}")

@@ -14,7 +14,8 @@ _SHOWN = 3
 def waiting(facts: Facts, completions: Completions, queues: Iterable[QueueState]) -> Iterator[str]:
     """A clause for each thing that is due, with its time where one is known.
 
-    What the host has spoilt on purpose is not due, nor is a queue that must stand still.
+    What the host has spoilt on purpose is not due, nor is anything of a queue that must stand still, that was
+    never kicked, or whose chains the device may keep.
     """
     for expected in completions.waiting.values():
         yield f"{expected.tlp} of {expected.time_ns:,} ns for its completion on tx_cpl"
@@ -24,13 +25,18 @@ def waiting(facts: Facts, completions: Completions, queues: Iterable[QueueState]
     if not facts.snapshots.latest.bus_master:
         return  # the queues rest until the function may master the bus again
     for state in queues:
-        if not (state.idle or state.stopped or state.excused):
-            yield f"queue {state.number}, silent since {state.last_dma_ns:,} ns: {', '.join(_queue(state))}"
+        due = list(_due(state, facts.device.wants(state.number)))
+        if due:
+            yield f"queue {state.number}, silent since {state.last_dma_ns:,} ns: {', '.join(due)}"
 
 
-def _queue(state: QueueState) -> Iterator[str]:
+def _due(state: QueueState, wanted: bool) -> Iterator[str]:
+    if state.stopped or state.excused or not state.kicked:
+        return
     if state.owes_look:
         yield "a kick for the available index to be read"
+    if not wanted:
+        return
     if state.due:
         yield f"{state.due} chains from available index {state.next_slot} on to be taken"
     for chain in state.chains[:_SHOWN]:
