@@ -11,12 +11,14 @@ from tb.guest.enumeration import (
     set_command,
 )
 from tb.guest.errors import ConfigurationError
-from tb.pcie.tlp import Tlp, TlpType, memory_read, memory_write
+from tb.pcie.tlp import Tlp, TlpType, config_read, config_write, memory_read, memory_write
 from tb.sequences.scene import ALL_BYTES, Scene, Space
 
 CONFIG_BYTES = 256
 ONES = 0xFFFF_FFFF
 BAR_REGISTERS = range(Header.BAR0, Header.BAR0 + 24, 4)
+BUS_DEVICE = 0x0100
+"""Bus and device that configuration requests name; the low three bits are the function's number."""
 LINE_AND_PIN = Header.INTERRUPT_LINE
 DECODING = Command.IO | Command.MEMORY
 
@@ -160,6 +162,8 @@ async def refuse_foreign_requests(scene: Scene) -> None:
         Tlp(TlpType.IO_READ, address=io ^ 0x8000, first_be=15, length=1),
         memory_write(memory ^ 0x4000_0000, word),
         memory_read(memory ^ 0x4000_0000, 4),
+        *(config_read(Header.VENDOR_ID, target_id=BUS_DEVICE | number) for number in range(1, 8)),
+        *(config_write(Header.COMMAND, 2, 0, target_id=BUS_DEVICE | number) for number in (1, 2, 4)),
     )
     for tlp in refused:
         await scene.send(tlp)
