@@ -163,6 +163,15 @@ def descriptors_by_line(function: ByHand) -> None:
     function.finish(function.take_from(raw, head))
 
 
+def table_behind_a_malformed_chain(function: ByHand) -> None:
+    """A read of the table was on its way when another told that the chain is malformed."""
+    function.descriptor(1, DATA, 0, 3, 2)
+    function.look()
+    function.slot(0)
+    function.dma_read(RING, 64)
+    function.dma_read(RING, 64)
+
+
 def stale_descriptors(function: ByHand) -> None:
     """The line was read before the second chain was made available; it is served from that copy."""
     function.look()

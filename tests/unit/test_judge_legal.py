@@ -76,6 +76,9 @@ LEGAL = {
     "the whole table in one read": Legal(
         by(do.whole_table, requests=3), "VRING-AV-06", {"descriptor_reads": "any"}
     ),
+    "the table behind a malformed chain": Legal(
+        by(do.table_behind_a_malformed_chain), "VRING-AV-06", {"descriptor_reads": "any"}
+    ),
     "descriptors by the line": Legal(
         by(do.descriptors_by_line, requests=2), "VRING-AV-06", {"descriptor_reads": "any"}
     ),

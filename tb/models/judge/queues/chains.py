@@ -49,6 +49,8 @@ class Chains:
     def walk_on(self, chain: JudgedChain) -> None:
         """Descriptors of `chain` may have come: walk it, and let the device model start on it at its end."""
         queue = self._queue
+        if chain.fetch is None or chain.error is not None:
+            return
         try:
             chain.walk_on()
             if chain.chain is not None:

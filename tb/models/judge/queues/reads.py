@@ -155,8 +155,7 @@ class QueueReads:
                 return
             assert data is not None
             chain.keep(address, data)
-            if chain.fetch is not None:
-                self._chains.walk_on(chain)
+            self._chains.walk_on(chain)
 
         return deliver
 

@@ -36,7 +36,7 @@ class TableCopies:
             assert data is not None
             self._keep(address, data, seen)
             for chain in tuple(self._queue.chains):
-                if chain.fetch is not None and chain.known is not None:
+                if chain.known is not None:
                     self._chains.walk_on(chain)
 
         return deliver
