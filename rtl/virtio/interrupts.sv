@@ -2,8 +2,8 @@
 //
 // An event sets its ISR bits and, without MSI-X, the INTx level; with MSI-X it is sent as a message, or becomes
 // pending where its vector is masked or the function may not send. Each event is one message; one that is not on
-// the pins yet is taken back when its vector gets masked, and dropped when MSI-X gets disabled or the device is
-// reset. A read of the ISR clears it but keeps an event of the same clock, and takes an asserted line down.
+// the pins yet is taken back and becomes pending when its vector gets masked or MSI-X disabled (no event may be lost),
+// and is dropped when the device is reset. A read of the ISR clears it but keeps an event of the same clock, and takes an asserted line down.
 module interrupts
   import virtio_pci_pkg::*;
 #(
@@ -65,7 +65,6 @@ module interrupts
   logic                   assert_q, assert_d;  // content of the INTx message under way
   logic [3:0]             config_events_q, config_events_d;
   logic [VectorWidth-1:0] vector_q, vector_d;  // of the MSI-X message under way
-  logic                   was_pending_q, was_pending_d;
 
   // The INTx line.
   wire line  = level_q & ~intx_disable_i;
@@ -121,7 +120,7 @@ module interrupts
     pending_clear_o = '0;
     if (take_event & has_vector & blocked[event_index]) pending_set_o[event_index] = 1'b1;
     if (take_pending) pending_clear_o[release_index] = 1'b1;
-    if (revoke & ~fence_i & (msix_enable_i | was_pending_q)) pending_set_o[vector_q] = 1'b1;
+    if (revoke & ~fence_i) pending_set_o[vector_q] = 1'b1;
   end
 
   always_comb begin
@@ -155,13 +154,11 @@ module interrupts
     drop_d        = drop_q;
     assert_d      = assert_q;
     vector_d      = vector_q;
-    was_pending_d = was_pending_q;
 
     unique case (state_q)
       StIdle: begin
         drop_d        = 1'b0;
         assert_d      = raise;
-        was_pending_d = take_pending;
         if (lower | raise) begin
           state_d = StIntx;
         end else if (take_event & has_vector & ~blocked[event_index]) begin
@@ -194,7 +191,6 @@ module interrupts
       assert_q        <= 1'b0;
       config_events_q <= '0;
       vector_q        <= '0;
-      was_pending_q   <= 1'b0;
     end else begin
       state_q         <= state_d;
       isr_q           <= isr_d;
@@ -204,7 +200,6 @@ module interrupts
       assert_q        <= assert_d;
       config_events_q <= config_events_d;
       vector_q        <= vector_d;
-      was_pending_q   <= was_pending_d;
     end
   end
 
