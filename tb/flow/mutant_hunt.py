@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from tb.flow.build import build
 from tb.flow.campaign import all_or_none
 from tb.flow.display import Bar, Display
+from tb.flow.errors import FlowError
 from tb.flow.mutant_copies import MutantCopy
 from tb.flow.mutant_runs import History, Kill, Probe, killed, probe, recipe
 from tb.flow.plan import Plan, Run
@@ -153,6 +154,10 @@ class Hunt:
         best = self._history.best(file, waiting)
         waiting.remove(best)
         fate.kill = await killed(fate.target, self._planted, best, self._seed)
+        if fate.kill and not best.simulated_ns:  # no probe has shown that the test holds without a fault
+            alone = await killed((), self._planted, best, self._seed)
+            if alone:
+                raise FlowError(f"{best.run.name} fails on the RTL without a fault: {alone.told}")
         self._history.note(file, best.run.name, killed=fate.kill is not None)
         if fate.kill is None:
             fate.held.append(best.run.name)

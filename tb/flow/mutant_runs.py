@@ -91,7 +91,7 @@ async def killed(mutants: Sequence[Mutant], copy: MutantCopy, one: Probe, seed: 
 
 async def _run(mutants: Sequence[Mutant], copy: MutantCopy, one: Probe, seed: int) -> Outcome:
     numbers = tuple(copy.number(mutant) for mutant in mutants)
-    folder = MUTANTS / "runs" / "-".join(map(str, numbers)) / one.run.name
+    folder = MUTANTS / "runs" / ("-".join(map(str, numbers)) or "none") / one.run.name
     run = dataclasses.replace(one.run, limit_s=LIMIT_S)
     limit_ns = TIMES_LONGER * one.simulated_ns + LONGER_NS if one.simulated_ns else 0
     options = dataclasses.replace(
