@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 PYTHON ?= python3
 ENVIRONMENT := sim_build/venv
 STAMP := $(ENVIRONMENT)/.complete
-COMMANDS := sim test regress waves oracle guest bench bugs mutants legal hostile fuzz lint
+COMMANDS := sim test regress waves oracle guest bench bugs mutants legal hostile fuzz selfplay lint
 # A stamp whose interpreter has gone is no stamp.
 RENEW := $(if $(wildcard $(ENVIRONMENT)/bin/python),,renew)
 
@@ -54,6 +54,9 @@ clean:
 #>                  HOURS=n|forever GENOMES=n SEED= CONFIG= DUT= JOBS=n CORPUS=folder BUG=; one again: REPLAY=file WAVES=1
 #> make mutants   small changes of the RTL, each of which some test must notice
 #>                  N=n SEED= FILE=part of a path TEST= CONFIG= JOBS= MINUTES= PAIRS=1 SEU=1; one again: MUTANT=name
+#> make selfplay  the judge judges itself: the golden model as the function, with every legal choice; no verdict allowed
+#>                  EVENTS=n SEED= JOBS=n; LIES=1: one rule broken in each bout, each to be told; LIE=name;
+#>                  CHOICES=name,+name|all STEPS=0-3,7: what a failure prints
 #> make bench     performance figures
 #> make lint      the linters for Python and SystemVerilog
 #> make clean     removes everything generated (sim_build/)

@@ -55,6 +55,11 @@ class Variables:
     genomes: int | None = None
     corpus: Path | None = None
     replay: Path | None = None
+    events: int | None = None
+    lies: bool = False
+    lie: str | None = None
+    choices: str | None = None
+    steps: tuple[int, ...] | None = None
 
 
 def _number(name: str, text: str, low: int, high: int) -> int:
@@ -112,6 +117,16 @@ def _disk(text: str) -> Path:
             f"DISK={text} has {size} bytes: a disk is a whole number of {SECTOR}-byte sectors, at least one."
         )
     return path
+
+
+def _steps(text: str) -> tuple[int, ...]:
+    """Numbers and ranges of numbers: 0-3,7; `none` for none."""
+    numbers: list[int] = []
+    for part in [] if text == "none" else text.split(","):
+        first, _, last = part.partition("-")
+        low = _number("STEPS", first, 0, 10**6)
+        numbers += range(low, _number("STEPS", last or first, low, 10**6) + 1)
+    return tuple(numbers)
 
 
 UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
@@ -174,6 +189,11 @@ READERS: dict[str, Reader] = {
     "HOURS": Reader("hours", _hours),
     "GENOMES": Reader("genomes", lambda text: _number("GENOMES", text, 1, 10**12)),
     "CORPUS": Reader("corpus", lambda text: Path(text).expanduser().absolute()),
+    "EVENTS": Reader("events", lambda text: _number("EVENTS", text, 1, 10**12)),
+    "LIES": Reader("lies", lambda text: _flag("LIES", text)),
+    "LIE": Reader("lie", str),
+    "CHOICES": Reader("choices", str),
+    "STEPS": Reader("steps", _steps),
     "REPLAY": Reader("replay", lambda text: _existing("REPLAY", text)),
     "COMPARE": Reader("compare", lambda text: _flag("COMPARE", text)),
 }
@@ -192,6 +212,7 @@ TAKEN: dict[str, tuple[str, ...]] = {
         *("GUEST", "INTR", "TARGET", "SEED", "WAVES", "COMPARE"),
         *("KERNEL", "MACHINE", "SMP", "BUG"),
     ),
+    "selfplay": ("EVENTS", "SEED", "LIES", "LIE", "CHOICES", "STEPS", "JOBS"),
     "bench": ("DUT",),
     "bugs": ("BUG", "JOBS", "SEED"),
     "legal": ("VARIANT", "JOBS", "SEED"),

@@ -26,9 +26,11 @@ class TakesParts(Protocol):
 
 
 class Reader(Protocol):
-    """Whose read it is: told when the function may have to do without the answer."""
+    """Whose read it is."""
 
-    excused: bool
+    def excuse(self) -> None:
+        """The function may have to do without the answer: nothing is owed any more."""
+        ...
 
 
 @dataclass(slots=True)
@@ -74,6 +76,8 @@ class Neighbour(Protocol):
     def resting(self) -> bool: ...
 
     def halt(self, rule: str, why: str) -> None: ...
+
+    def let_off(self) -> None: ...
 
     def passed_over(self, taker: int, chains: int) -> None: ...
 

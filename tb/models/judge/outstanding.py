@@ -67,7 +67,7 @@ class Reads:
     @staticmethod
     def _excuse(read: Outstanding) -> None:
         if read.reader is not None:
-            read.reader.excused = True
+            read.reader.excuse()
 
     # --- giving up
 

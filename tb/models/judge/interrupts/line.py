@@ -94,7 +94,10 @@ class Line:
         _, rule, what = self._deadline
         self._deadline = None
         worlds = self._worlds
-        if worlds.keep(lambda world: bool(worlds.wanted(world)) or not (world.line or world.shown)):
+        if worlds.keep(
+            # The line may stand without a cause for an access accepted since.
+            lambda world: bool(worlds.wanted(world)) or not (world.line or world.shown) or worlds.ahead(world)
+        ):
             return
         self._record.verdict(
             rule,

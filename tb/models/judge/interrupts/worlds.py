@@ -89,6 +89,10 @@ class Worlds:
         """Whether an access with an effect on interrupts is not known to be executed."""
         return bool(self._steps)
 
+    def ahead(self, world: World) -> bool:
+        """Whether an access is executed in a world that is not known to be."""
+        return world.step > self._base
+
     def close(self) -> set[World]:
         """Add every world that unseen transitions reach, and give the set."""
         if self._closed:

@@ -180,6 +180,9 @@ class JudgedChain:
                 self.stream.add(segment)
             self.fetch, self.chain = None, chain
             return
+        except ChainError:
+            self.fetch = None  # nothing that comes later leads further
+            raise
         if fetch.kind is FetchKind.DIRECT and following.kind is FetchKind.INDIRECT:
             self._enter((address, address + length))
         else:
@@ -237,11 +240,14 @@ class JudgedChain:
         """
         assert self.chain is not None
         serve = device.serve(queue, self.chain)
-        operation = next(serve)
-        while isinstance(operation, Gather):
-            there = max(0, min(operation.length, self.chain.readable_length - operation.offset))
-            data = self._gathered(operation)
-            operation = serve.send(bytes(there) if data is None else data)
+        try:
+            operation = next(serve)
+            while isinstance(operation, Gather):
+                there = max(0, min(operation.length, self.chain.readable_length - operation.offset))
+                data = self._gathered(operation)
+                operation = serve.send(bytes(there) if data is None else data)
+        except StopIteration:
+            return None  # with zeros it asks for nothing
         return operation
 
     def _gathered(self, operation: Gather) -> bytes | None:

@@ -68,6 +68,10 @@ class JudgedQueue:
             what = f"{passed} chains of queue {taker} were taken while this one waits to be looked at"
             state.verdict("BAD-REG-06", what, f"at most {most}", passed)
 
+    def let_off(self) -> None:
+        """Another queue may have stopped the whole device: nothing is owed any more."""
+        self.state.excused = True
+
     def kick(self) -> None:
         """The guest has notified the queue."""
         state = self.state

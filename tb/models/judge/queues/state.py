@@ -182,6 +182,13 @@ class QueueState:
 
     # --- why it stops
 
+    def excuse(self) -> None:
+        """A read of it may never be answered: it may stop, and the device with it."""
+        self.excused = True
+        if self.facts.profile.broken == "device" and not self.retired:
+            for queue in self.facts.queues:
+                queue.let_off()
+
     def stop(self, rule: str, why: str, cause: JudgedChain | None = None) -> None:
         """The function has learnt something after which the queue stands still until reset.
 
@@ -193,7 +200,7 @@ class QueueState:
             return
         self.stopped = why
         self.stop_rule = rule
-        if self.facts.profile.broken == "device":
+        if self.facts.profile.broken == "device" and not self.retired:
             for queue in self.facts.queues:
                 queue.halt(rule, why)
 
