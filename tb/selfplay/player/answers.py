@@ -39,6 +39,9 @@ class Following(Protocol):
     def reads_wait(self) -> bool:
         """Whether DMA reads are outstanding."""
 
+    def payload(self) -> int:
+        """Max_Payload_Size now, bytes."""
+
     def captured(self, requester_id: int) -> None:
         """The function goes by this id from now on."""
 
@@ -176,6 +179,10 @@ class Answers:
             return 4 if cut != 4 else 8
         if tlp.type is TlpType.MEMORY_READ and cut < rest and self._settings.takes("completion_parts"):
             return cut
+        most = self._rest.payload()
+        if rest > most:
+            place = tlp.address + start
+            return (place + most) // _BOUNDARY * _BOUNDARY - place
         return rest
 
     # --- what an access does

@@ -119,6 +119,10 @@ class Function:
 
     # --- what accesses cause
 
+    def payload(self) -> int:
+        """Largest payload of a packet, bytes."""
+        return self.port.limits.payload
+
     def captured(self, requester_id: int) -> None:
         """The id of its own packets."""
         self.port.requester_id = requester_id
