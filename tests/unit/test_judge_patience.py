@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tb.models.profile import VIRTIO_PCI_RTL
+from tb.models.virtqueue import F_EVENT_IDX, F_NOTIFY_ON_EMPTY
 from tests.unit.fake_function import RING, FakeFunction, judged
 from tests.unit.planting import Facts, altered, assert_clean, find, read_of, rules, write_to
 
@@ -51,3 +52,23 @@ def test_a_queue_that_goes_on_writing_is_not_at_rest(moves_on: bool, found: set[
     function.io_write(STATUS, 1, 0)
     patient = replace(VIRTIO_PCI_RTL, dma_latency_ns=50_000)
     assert {verdict.rule for verdict in judged(function.facts, profile=patient)} == found
+
+
+def test_a_ring_emptied_by_taking_back_may_interrupt() -> None:
+    function = FakeFunction()
+    function.start(features=1 << F_NOTIFY_ON_EMPTY | 1 << F_EVENT_IDX)
+    for _ in range(2):  # the first decision after a start interrupts in any case
+        function.set_suppression(used_event=7)
+        function.request(0, 3, 512)
+        function.kick()
+    assert_clean(function)
+    reads = sum(fact.tlp is not None and read_of(AVAILABLE)(fact.tlp) for fact in function.facts)
+    seen = [nth for nth in range(reads) if index_of(function.facts, nth) == 2]
+    assert_clean(index_read(function.facts, seen[0], 3))
+
+
+def index_of(facts: Facts, nth: int) -> int:
+    """What the nth read of the available index gave."""
+    tlp = facts[find(facts, read_of(AVAILABLE), nth=nth) + 1].tlp
+    assert tlp is not None
+    return int.from_bytes(tlp.data[2:4], "little")

@@ -110,9 +110,11 @@ class Decision:
         elif self._index_known is not None:
             if self._index_known == sample.new:
                 self._cause(certain=certain)
-        elif queue.seen == sample.new:
+        else:
+            # Not certain where the interrupt may have come by the other rule already, or where the guest has
+            # shown more and takes it back.
             self._waiting_for_index = sample.new
-            self._waiting_certain = certain  # else the interrupt may have come by the other rule already
+            self._waiting_certain = certain and queue.seen == sample.new
 
     def _cause(self, *, certain: bool) -> None:
         queue = self._queue
