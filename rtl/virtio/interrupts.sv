@@ -2,8 +2,9 @@
 //
 // An event sets its ISR bits and, without MSI-X, the INTx level; with MSI-X it is sent as a message, or becomes
 // pending where its vector is masked or the function may not send. Each event is one message; one that is not on
-// the pins yet is taken back and becomes pending when its vector gets masked or MSI-X disabled (no event may be lost),
-// and is dropped when the device is reset. A read of the ISR clears it but keeps an event of the same clock, and takes an asserted line down.
+// the pins yet is taken back and becomes pending when its vector gets masked or MSI-X disabled, for no event may be
+// lost, and is dropped when the device is reset. A read of the ISR clears it but keeps an event of the same clock,
+// and takes an asserted line down.
 module interrupts
   import virtio_pci_pkg::*;
 #(
