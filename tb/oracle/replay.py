@@ -26,7 +26,6 @@ VALUE_KEYS = {"net_tx_seen": "frame", "serial_out": "data"}
 TABLE_BAR = 1  # of every recorded device
 BARS_END = BAR0 + 24
 _DEVICE_STATUS = 0x0A  # offset in the PCI Express capability
-_UNSUPPORTED_REQUEST = 1 << 3
 
 
 def recorded(row: Row) -> Any:
@@ -80,6 +79,7 @@ class Replay:
         self._bars = (header["bar0"], header["bar1"])
         self._config = self._actor.function.config
         self._express = self._config.capabilities.get(CAPABILITY_PCIE)
+        self._error_bits = profile.device_status_bits
         self._nobody = int.from_bytes(bytes((profile.undecoded_memory_read,)) * 8, "little")
         self._locate_bars()
         self._observe: dict[str, Callable[[Row], Any]] = {
@@ -190,7 +190,7 @@ class Replay:
             offset: int = row["addr"] + self._io_shift
             if 0 <= offset < self._io_size:
                 return offset
-        self._undecoded()
+        self._undecoded(posted=False)
         return None
 
     def _mem_read(self, row: Row) -> int:
@@ -210,13 +210,14 @@ class Replay:
             offset: int = row["addr"] + self._mem_shift
             if 0 <= offset < self._config.bars[TABLE_BAR].size:
                 return offset
-        self._undecoded()
+        self._undecoded(posted=row["op"] == "mem_w")
         return None
 
-    def _undecoded(self) -> None:
+    def _undecoded(self, *, posted: bool) -> None:
         """On PCI Express, the function notes that it was sent a request it does not support (PCI-CFG-16)."""
         if self._express is not None:
-            self._config.set_bits(self._express + _DEVICE_STATUS, _UNSUPPORTED_REQUEST)
+            kind = "unsupported_posted" if posted else "unsupported_non_posted"
+            self._config.set_bits(self._express + _DEVICE_STATUS, self._error_bits[kind])
 
     # --- media and host
 

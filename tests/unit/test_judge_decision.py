@@ -30,21 +30,21 @@ def test_the_first_decision_interrupts_whatever_the_event(used_event: int) -> No
     function = first_request(used_event)
     assert_clean(function)
     facts = function.facts
-    assert rules(dropped(facts, find(facts, MESSAGE))) == {"VRING-INT-01"}
+    assert rules(dropped(facts, find(facts, MESSAGE))) == {"VRING-INT-02"}
 
 
 def test_the_first_decision_is_as_any_other_where_the_profile_says_so() -> None:
     facts = first_request(5).facts
     silent = dropped(facts, find(facts, MESSAGE))
     assert not judged(silent, profile=BY_EVENT)
-    assert {verdict.rule for verdict in judged(facts, profile=BY_EVENT)} == {"VRING-INT-01"}
+    assert {verdict.rule for verdict in judged(facts, profile=BY_EVENT)} == {"VRING-INT-02"}
 
 
 def test_the_first_event_is_never_missed() -> None:
     facts = first_request(0).facts
     assert not judged(facts, profile=BY_EVENT)
     silent = dropped(facts, find(facts, MESSAGE))
-    assert {verdict.rule for verdict in judged(silent, profile=BY_EVENT)} == {"VRING-INT-01"}
+    assert {verdict.rule for verdict in judged(silent, profile=BY_EVENT)} == {"VRING-INT-02"}
 
 
 def test_every_start_has_a_first_decision() -> None:
@@ -55,4 +55,4 @@ def test_every_start_has_a_first_decision() -> None:
     function.kick()
     assert_clean(function)
     facts = function.facts
-    assert rules(dropped(facts, find(facts, MESSAGE, nth=-1))) == {"VRING-INT-01"}
+    assert rules(dropped(facts, find(facts, MESSAGE, nth=-1))) == {"VRING-INT-02"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
+from tb.models.judge.interrupts.reasons import Reasons
 from tb.models.judge.interrupts.worlds import World, Worlds
 from tb.models.judge.record import Record
 
@@ -17,9 +18,12 @@ class Debts:
     for which the function may hold its interrupts back.
     """
 
-    def __init__(self, record: Record, worlds: Worlds, latency_ns: int, held_ns: Sequence[int]) -> None:
+    def __init__(
+        self, record: Record, worlds: Worlds, reasons: Reasons, latency_ns: int, held_ns: Sequence[int]
+    ) -> None:
         self._record = record
         self._worlds = worlds
+        self._reasons = reasons
         self._latency = latency_ns
         self._latencies = [latency_ns + held for held in held_ns]
         self._times: list[deque[int]] = [deque() for _ in held_ns]
@@ -92,7 +96,8 @@ class Debts:
         owed = self._owed_vectors(world)
         if owed:
             what = f"The message of vector {names_of(owed)} never came, though it is owed and not masked."
-            self._record.verdict("VRING-INT-01", what, "one message", "none")
+            rule = self._reasons.missing(self._worlds.state(world), owed)
+            self._record.verdict(rule, what, "one message", "none")
             return
         asserts = world.line if world.shown else self._worlds.wanted(world)
         expected = "Assert_INTA" if asserts else "Deassert_INTA"

@@ -10,6 +10,7 @@ from tb.models.judge.interrupts.debts import Debts
 from tb.models.judge.interrupts.effects import write_change
 from tb.models.judge.interrupts.line import Line
 from tb.models.judge.interrupts.messages import Messages
+from tb.models.judge.interrupts.reasons import Reasons
 from tb.models.judge.interrupts.spare import Spare
 from tb.models.judge.interrupts.worlds import World, Worlds
 from tb.models.judge.snapshots import Snapshot
@@ -25,17 +26,20 @@ class Interrupts:
         self._config_source = queues
         self._worlds = worlds = Worlds(facts.profile, facts.snapshots.latest, queues + 1)
         held = [facts.profile.interrupt_delay_ns] * queues + [0]
-        self._debts = debts = Debts(facts.record, worlds, facts.profile.interrupt_latency_ns, held)
+        self._reasons = reasons = Reasons(facts, worlds, queues)
+        latency = facts.profile.interrupt_latency_ns
+        self._debts = debts = Debts(facts.record, worlds, reasons, latency, held)
         self._spare = spare = Spare(facts, worlds, queues)
-        self._messages = Messages(facts, worlds, debts, spare)
-        self._line = Line(facts, worlds, debts, spare)
+        self._messages = Messages(facts, worlds, debts, spare, reasons)
+        self._line = Line(facts, worlds, debts, spare, reasons)
         self._settled = -1
         self._touching: deque[int] = deque()
 
     # --- causes and accesses
 
-    def queue_cause(self, queue: int, generation: int, *, certain: bool) -> None:
-        """The function has read that the guest wants (or may want) an interrupt for `queue`."""
+    def queue_cause(self, queue: int, generation: int, rule: str, *, certain: bool) -> None:
+        """The function has read that the guest wants (or may want) an interrupt for `queue`, by `rule`."""
+        self._reasons.asked(queue, rule)
         self._cause(queue, generation, certain=certain)
 
     def config_cause(self, generation: int) -> None:
@@ -52,6 +56,7 @@ class Interrupts:
         """A register write that leads from `before` to `after` was accepted."""
         if after.generation != before.generation:
             self._line.lowered_by(order, "VPCI-STAT-08", "the reset")
+        self._reasons.written(before, after)
         self._step(order, after, write_change(self._facts.profile, before, after))
         if before.entries is not after.entries:
             self._messages.collect_addresses()

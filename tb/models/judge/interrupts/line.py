@@ -6,7 +6,7 @@ from collections import deque
 
 from tb.models.judge.facts import Facts
 from tb.models.judge.interrupts.debts import Debts
-from tb.models.judge.interrupts.messages import uncalled
+from tb.models.judge.interrupts.reasons import Reasons
 from tb.models.judge.interrupts.spare import Spare
 from tb.models.judge.interrupts.worlds import Worlds
 from tb.pcie.tlp import MessageCode, Tlp
@@ -15,12 +15,15 @@ from tb.pcie.tlp import MessageCode, Tlp
 class Line:
     """Judges the messages that assert and deassert INTA."""
 
-    def __init__(self, facts: Facts, worlds: Worlds, debts: Debts, spare: Spare) -> None:
+    def __init__(
+        self, facts: Facts, worlds: Worlds, debts: Debts, spare: Spare, reasons: Reasons
+    ) -> None:
         self._facts = facts
         self._record = facts.record
         self._worlds = worlds
         self._debts = debts
         self._spare = spare
+        self._reasons = reasons
         self._lowering: deque[tuple[int, str, str]] = deque()
         self._deadline: tuple[int, str, str] | None = None
 
@@ -61,7 +64,7 @@ class Line:
         elif all(state.intx_disable for state in states):
             self._record.verdict("PCI-CFG-12", "The function asserted INTx while Interrupt Disable is set.")
         else:
-            rule, why = uncalled(self._facts)
+            rule, why = self._reasons.uncalled([])
             self._record.verdict(rule, f"The function asserted INTx {why}.", "no interrupt", "Assert_INTA")
 
     # --- the line goes down with the access that takes its cause away

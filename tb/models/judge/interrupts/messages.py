@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tb.models.judge.facts import Facts
 from tb.models.judge.interrupts.debts import Debts, names_of
+from tb.models.judge.interrupts.reasons import Reasons
 from tb.models.judge.interrupts.spare import Spare
 from tb.models.judge.interrupts.worlds import World, Worlds
 from tb.models.judge.snapshots import Entry, Snapshot
@@ -15,12 +16,15 @@ from tb.pcie.tlp import Tlp
 class Messages:
     """Tells messages from other writes by the addresses of the table, and judges them."""
 
-    def __init__(self, facts: Facts, worlds: Worlds, debts: Debts, spare: Spare) -> None:
+    def __init__(
+        self, facts: Facts, worlds: Worlds, debts: Debts, spare: Spare, reasons: Reasons
+    ) -> None:
         self._facts = facts
         self._record = facts.record
         self._worlds = worlds
         self._debts = debts
         self._spare = spare
+        self._reasons = reasons
         self._addresses: set[int] = set()
         self.collect_addresses()
 
@@ -55,6 +59,7 @@ class Messages:
 
         if not take() and not self._spare.explains(vectors, take):
             self._accuse(vectors)
+        self._reasons.sent(vectors)
         self._debts.touch()
 
     def _vectors(self, fits: Callable[[Entry], bool]) -> list[int]:
@@ -96,7 +101,7 @@ class Messages:
         had_cause = self._take(vectors, lambda _state, _vector: True)
         rule, why = self._forbidden(vectors) if had_cause else ("", "")
         if not rule:
-            rule, why = uncalled(self._facts)
+            rule, why = self._reasons.uncalled(vectors)
         self._record.verdict(
             rule, f"The function sent the message of vector {names} {why}.", "no message", "one"
         )
@@ -117,15 +122,6 @@ class Messages:
             for entry in state.entries
             if entry.address or not entry.masked
         }
-
-
-def uncalled(facts: Facts) -> tuple[str, str]:
-    """Rule and words for an interrupt that nothing known asks for."""
-    if facts.undecided:
-        return "VPCI-INT-16", (
-            "before it had published the used index and read whether the guest wants an interrupt"
-        )
-    return "VRING-INT-01", "without a cause that asks for one"
 
 
 _GATES: tuple[tuple[str, str, Callable[[Snapshot, int], bool]], ...] = (

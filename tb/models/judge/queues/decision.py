@@ -8,6 +8,8 @@ from tb.models.judge.interrupts.interrupts import Interrupts
 from tb.models.judge.queues.state import QueueState
 from tb.models.virtqueue import needs_interrupt
 
+_BY_FLAGS, _BY_EVENT, _BY_EMPTINESS = "VRING-INT-01", "VRING-INT-02", "VRING-INT-05"
+
 
 @dataclass(slots=True, frozen=True)
 class Sample:
@@ -79,7 +81,7 @@ class Decision:
             return
         new, self._waiting_for_index = self._waiting_for_index, None
         if index == new:
-            self._cause(certain=self._waiting_certain)
+            self._cause(certain=self._waiting_certain, by_emptiness=True)
 
     def decide(self, sample: Sample, flags: int, event: int) -> None:
         """The function has the suppression value: the interrupt may come from now on, or must not."""
@@ -106,16 +108,17 @@ class Decision:
         """NOTIFY_ON_EMPTY: a ring used up interrupts, whatever the guest suppresses (VRING-INT-05)."""
         queue = self._queue
         if sample.publishes != queue.publishes:
-            self._cause(certain=False)
+            self._cause(certain=False, by_emptiness=True)
         elif self._index_known is not None:
             if self._index_known == sample.new:
-                self._cause(certain=certain)
+                self._cause(certain=certain, by_emptiness=True)
         else:
             # Not certain where the interrupt may have come by the other rule already, or where the guest has
             # shown more and takes it back.
             self._waiting_for_index = sample.new
             self._waiting_certain = certain and queue.seen == sample.new
 
-    def _cause(self, *, certain: bool) -> None:
+    def _cause(self, *, certain: bool, by_emptiness: bool = False) -> None:
         queue = self._queue
-        self._interrupts.queue_cause(queue.number, queue.generation, certain=certain)
+        rule = _BY_EMPTINESS if by_emptiness else _BY_EVENT if queue.event_idx else _BY_FLAGS
+        self._interrupts.queue_cause(queue.number, queue.generation, rule, certain=certain)
