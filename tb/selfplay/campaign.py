@@ -15,8 +15,6 @@ from tb.selfplay.lie_table import LIES
 AHEAD = 4
 """Bouts handed to each process before their results are taken."""
 ENOUGH_FAILURES = 20
-TRIES = 40
-"""Bouts in which a lie may find no opportunity, before it counts as one that cannot be told."""
 
 
 @dataclass(slots=True)
@@ -66,8 +64,13 @@ class Totals:
 
     @property
     def untold(self) -> list[str]:
-        """Lies of which one at least had no verdict of its rule, or that were never told at all."""
-        return [name for name, tally in self.lies.items() if not tally.lied or tally.told < tally.lied]
+        """Lies of which one at least had no verdict of its rule."""
+        return [name for name, tally in self.lies.items() if tally.told < tally.lied]
+
+    @property
+    def untried(self) -> list[str]:
+        """Lies for which no bout had an opportunity."""
+        return [name for name, tally in self.lies.items() if not tally.lied]
 
 
 def play_safely(order: Order) -> Outcome:

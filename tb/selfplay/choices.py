@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 LATENCY_NS = 3_000
 """Longest time that a delayed interrupt takes."""
-TIMEOUT_NS = 20_000
+TIMEOUT_NS = 60_000
 """After this time a read is given up."""
 MODERATION_NS = 30_000
 """For how long interrupts are held back where they are moderated."""

@@ -17,7 +17,7 @@ from tb.selfplay.wire import Wire
 SECTOR = 512
 MESSAGES = range(0xFEE0_0000, 0xFEF0_0000)
 _STATUSES = (CompletionStatus.UNSUPPORTED_REQUEST, CompletionStatus.ABORT, CompletionStatus.RETRY)
-_LATE_NS = 60_000
+_LATE_NS = 180_000
 
 
 class Device(Protocol):

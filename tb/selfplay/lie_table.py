@@ -42,7 +42,10 @@ _FORM = (
     Lie("tag_too_large", "a tag above those that Device Control allows", "BAD-DEV-18"),
     Lie("dma_without_bus_master", "DMA goes on without bus master", "PCI-CFG-14", ("bus_master_gaps",)),
     Lie(
-        "bad_answer_used", "a read that failed is taken for good", "BAD-RING-37 VRING-US-03", ("dma_faults",)
+        "bad_answer_used",
+        "a read that failed is taken for good",
+        "BAD-RING-37 VRING-US-03 block",
+        ("dma_faults",),
     ),
 )
 _ANSWERS = (
@@ -90,7 +93,7 @@ _ANSWERS = (
     Lie(
         "deassert_late",
         "Deassert_INTA follows the completion of the ISR read",
-        "VPCI-INT-02 PCI-INT-01",
+        "VPCI-INT-02 PCI-INT-01 VPCI-STAT-08 PCI-CFG-13",
         ("intx", "calm", "prompt_line"),
     ),
     Lie("select_lost", "a write to QUEUE_SELECT is lost", "VPCI-REG-21"),
@@ -110,7 +113,7 @@ _QUEUE = (
     Lie("slot_skipped", "a slot is left out", "VRING-AV-03 VRING-AV-06"),
     Lie("index_half_read", "half the available index is read", "VPCI-Q-15"),
     Lie("descriptor_twice", "a descriptor is fetched twice", "VRING-DESC-12"),
-    Lie("descriptor_other", "a descriptor is read that no chain has led to", "VRING-AV-06"),
+    Lie("descriptor_other", "a descriptor is read that no chain has led to", "VRING-AV-06 VRING-DESC-12"),
     Lie("reads_writable", "a writable buffer is read", "VRING-DESC-02"),
     Lie("reads_elsewhere", "memory is read that was given to nobody", "BAD-DEV-09"),
     Lie("writes_readable", "a readable buffer is written", "VRING-DESC-02"),
@@ -118,12 +121,12 @@ _QUEUE = (
     Lie("writes_available", "the available ring is written", "BAD-DEV-08"),
     Lie("writes_beyond", "memory behind the used ring is written", "BAD-DEV-08"),
     Lie("writes_elsewhere", "memory is written that was given to nobody", "BAD-DEV-08"),
-    Lie("data_byte", "a byte of the answer is wrong", "VBLK-06"),
+    Lie("data_byte", "a byte of the answer is wrong", "block"),
     Lie("data_dropped", "a part of the answer is not written", "VRING-US-03"),
-    Lie("data_shifted", "an answer is written 4 bytes on", "VBLK-06 VRING-US-04 BAD-DEV-08 VRING-DESC-02"),
-    Lie("status_value", "the status byte is wrong", "VBLK-06"),
+    Lie("data_shifted", "an answer is written 4 bytes on", "block VRING-US-04 BAD-DEV-08 VRING-DESC-02"),
+    Lie("status_value", "the status byte is wrong", "block"),
     Lie("status_dropped", "the status byte is not written", "VRING-US-03"),
-    Lie("status_early", "the status is written before the disk has answered", "VBLK-06"),
+    Lie("status_early", "the status is written before the disk has answered", "block"),
     Lie("used_early", "a chain is used before its answer is written", "VRING-US-03"),
     Lie("used_too_long", "the used length is larger than the buffers", "BAD-DEV-04"),
     Lie("used_length", "the used length is wrong", "VRING-US-04"),
@@ -138,7 +141,7 @@ _QUEUE = (
     Lie("index_again", "the used index is written without an advance", "VRING-US-05"),
     Lie("index_half", "half the used index is written", "BAD-DEV-17"),
     Lie("index_joined", "an element lies in one packet with the index", "VRING-US-03"),
-    Lie("index_never", "the used index is never written", "VRING-US-03"),
+    Lie("index_never", "the used index is never written", "VRING-US-03 VPCI-Q-17"),
     Lie("flags_wrong", "used.flags gets a value it must not have", "VRING-US-09 VRING-KICK-01"),
     Lie("event_wrong", "avail_event is not what was taken", "VRING-KICK-02", ("event_idx",)),
     Lie("event_not_asked", "avail_event is written without EVENT_IDX", "VRING-KICK-03", ("no_event_idx",)),
@@ -156,7 +159,12 @@ _QUEUE = (
     Lie("served_when_stopped", "a malformed chain does not stop the queue", "stop", ("malformed_chains",)),
 )
 _INTERRUPTS = (
-    Lie("message_missing", "a message is never sent", _WISH, ("msix", "calm")),
+    Lie(
+        "message_missing",
+        "from here on messages are not sent",
+        f"{_WISH} PCI-MSIX-04 VPCI-INT-02",
+        ("msix", "calm"),
+    ),
     Lie("message_twice", "a message is sent twice", f"{_WISH} VPCI-INT-16", ("msix",)),
     Lie(
         "message_unwanted",
@@ -170,7 +178,7 @@ _INTERRUPTS = (
     Lie(
         "message_masked",
         "a message is sent while its vector is masked",
-        "PCI-MSIX-07 PCI-MSIX-10 PCI-CFG-14",
+        "PCI-MSIX-07 PCI-MSIX-10 PCI-CFG-14 PCI-MSIX-16",
         ("msix",),
     ),
     Lie(
@@ -181,17 +189,37 @@ _INTERRUPTS = (
     ),
     Lie("message_early", "a message goes ahead of the used index", "VPCI-INT-16", ("msix", "calm")),
     Lie("message_late", "a message is sent 2 ms late", _WISH, ("msix", "calm")),
-    Lie("unmasked_lost", "a pending message is lost when unmasked", f"PCI-MSIX-08 {_WISH}", ("msix",)),
-    Lie("assert_missing", "Assert_INTA is never sent", "VPCI-INT-17", ("intx", "calm")),
+    Lie(
+        "unmasked_lost",
+        "a pending message is lost when unmasked",
+        f"PCI-MSIX-08 PCI-MSIX-04 {_WISH}",
+        ("msix",),
+    ),
+    Lie(
+        "assert_missing",
+        "from here on Assert_INTA is not sent",
+        "VPCI-INT-17 PCI-CFG-13 VPCI-INT-02",
+        ("intx", "calm"),
+    ),
     Lie("assert_early", "Assert_INTA goes ahead of the used index", "VPCI-INT-16", ("intx", "calm")),
     Lie("assert_twice", "Assert_INTA is sent twice", "PCI-INT-01", ("intx", "calm")),
-    Lie("assert_disabled", "Assert_INTA is sent while Interrupt Disable is set", "PCI-CFG-12", ("intx",)),
-    Lie("assert_under_msix", "Assert_INTA is sent while MSI-X is enabled", "PCI-INT-02", ("msix",)),
+    Lie(
+        "assert_disabled",
+        "Assert_INTA is sent while Interrupt Disable is set",
+        f"PCI-CFG-12 {_WISH} VPCI-INT-16",
+        ("intx",),
+    ),
+    Lie(
+        "assert_under_msix",
+        "Assert_INTA is sent while MSI-X is enabled",
+        f"PCI-INT-02 {_WISH}",
+        ("msix",),
+    ),
     Lie("other_line", "INTB is asserted", "PCI-INT-01", ("intx", "calm")),
     Lie(
         "deassert_missing",
         "Deassert_INTA is never sent",
-        "PCI-INT-01 VPCI-INT-02 VPCI-STAT-08 PCI-INT-03",
+        "PCI-INT-01 VPCI-INT-02 VPCI-STAT-08 PCI-INT-03 PCI-CFG-13",
         ("intx", "calm", "prompt_line"),
     ),
     Lie("deassert_early", "Deassert_INTA is sent while the cause stands", "PCI-INT-01", ("intx", "calm")),
@@ -204,50 +232,55 @@ _INTERRUPTS = (
     Lie(
         "config_interrupt_early",
         "a configuration change is told before it shows",
-        "VPCI-REG-18 VPCI-REG-01",
+        "VPCI-REG-18 VBLK-03",
         ("resizes", "config_shows_late", "config_latency"),
     ),
     Lie(
         "config_old_again",
         "the old configuration shows again after the new one",
-        "VPCI-REG-18 VPCI-REG-01",
+        "VPCI-REG-18 VBLK-03",
         ("resizes", "config_shows_late", "config_latency"),
     ),
     Lie(
         "config_torn",
         "the halves of the capacity change apart",
-        "VPCI-REG-18 VPCI-REG-01",
+        "VPCI-REG-18 VBLK-03",
         ("resizes", "config_shows_late", "config_latency"),
     ),
 )
 _DISK = (
-    Lie("disk_sector", "the disk is asked for another sector", "VBLK-06"),
-    Lie("disk_count", "the disk is asked for one sector more", "VBLK-06"),
-    Lie("disk_operation", "the disk is asked for something else", "VBLK-06"),
-    Lie("disk_data", "the disk gets a wrong byte", "VBLK-06"),
-    Lie("disk_short", "the disk gets too little", "VBLK-06"),
-    Lie("disk_twice", "the disk is asked twice for one request", "VBLK-06"),
-    Lie("disk_unasked", "the disk is asked for what no request asks for", "VBLK-06"),
+    Lie("disk_sector", "the disk is asked for another sector", "block"),
+    Lie("disk_count", "the disk is asked for one sector more", "block"),
+    Lie("disk_operation", "the disk is asked for something else", "block"),
+    Lie("disk_data", "the disk gets a wrong byte", "block"),
+    Lie("disk_short", "the disk gets too little", "block"),
+    Lie("disk_twice", "the disk is asked twice for one request", "block"),
+    Lie("disk_unasked", "the disk is asked for what no request asks for", "block"),
     Lie(
         "disk_after_fault",
         "a write whose data could not be read reaches the disk as zeros",
-        "VBLK-06",
+        "block",
         ("dma_faults", "disk_asked_early"),
     ),
 )
 LIES = {lie.name: lie for lie in (*_FORM, *_ANSWERS, *_QUEUE, *_INTERRUPTS, *_DISK)}
 UNTOLD = frozenset({
-    "dead_tag_used", "tag_too_large", "pending_stuck", "descriptor_twice", "kick_late", "queue_starved",
-    "assert_missing", "no_second_look", "deassert_late", "message_missing", "message_masked",
-    "assert_disabled", "deassert_missing", "config_interrupt_early", "config_old_again", "config_torn",
-    "disk_after_fault", "bad_answer_used", "request_error_missing", "isr_kept", "unmasked_lost",
+    "disk_after_fault", "kick_ignored", "kick_late", "queue_starved", "message_masked", "unmasked_lost",
+    "config_interrupt_missing", "config_interrupt_early", "config_old_again", "config_torn", "no_second_look",
+    "isr_kept", "bad_answer_used", "index_never", "used_never", "error_invented",
 })  # fmt: skip
-"""Lies that the judge does not tell yet, or not each time."""
+"""Lies that need not be told each time.
+
+What is late or missing may be missed by no one; what is masked may be on its way. A lie that is not told in any of
+many bouts is a hole of the judge all the same.
+"""
 FAMILIES = {
     "stop": ("BAD-RING", "BAD-BLK", "VRING-DESC", "VRING-IND", "VRING-AV-04"),
+    "block": ("VBLK-",),
     "register": ("VPCI-REG", "VPCI-STAT", "VPCI-Q-0", "VPCI-INT-1"),
     "configuration": ("PCI-CFG", "PCI-BAR", "PCI-MSIX-0", "VPCI-DISC", "PCI-FLR-01"),
 }
-"""How the rules begin that a word in `rules` stands for: those of chain errors, of BAR0,
-of configuration space.
+"""How the rules begin that a word in `rules` stands for.
+
+They are those of chain errors, of the disk's requests, of BAR0, of configuration space.
 """

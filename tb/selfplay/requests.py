@@ -36,10 +36,7 @@ class Apart:
 
     def take(self, slot: int, request: tuple[bytes, int]) -> bool:
         """Whether the request of `slot` may go; then it is held until `free`."""
-        header, wanted = request
-        key = header[:1] + header[8:16] + bytes((len(header) // SECTOR, wanted // SECTOR))
-        if header[0] == FLUSH:
-            key = header[:1]
+        key = _shown_to_disk(*request)
         if not self._off and key in self._held.values():
             return False
         self._held[slot] = key
@@ -48,6 +45,15 @@ class Apart:
     def free(self, slot: int) -> None:
         """The request of `slot` is done."""
         self._held.pop(slot, None)
+
+
+def _shown_to_disk(readable: bytes, wanted: int) -> bytes:
+    """What the disk sees of a request: zeros are a write like any other."""
+    kind, sector = readable[0], readable[8:16]
+    if kind == FLUSH:
+        return readable[:1]
+    count = len(readable) // SECTOR if kind != WRITE_ZEROES else readable[24]
+    return bytes((OUT if kind == WRITE_ZEROES else kind,)) + sector + bytes((count, wanted // SECTOR))
 
 
 class GuestQueue:

@@ -177,7 +177,7 @@ def change_limits(guest: Guest, rng: random.Random) -> Steps[None]:
 def resize(guest: Guest, rng: random.Random) -> Steps[None]:
     least, most = guest.machine.sectors // 2, guest.machine.sectors
     guest.host.resize(rng.choice((most, least, rng.randrange(least, most))))
-    for _ in range(rng.choice((0, 2, 8))):
+    for _ in range(20 if "config_latency" in guest.demands else rng.choice((0, 2, 8))):
         yield rng.randrange(200)
         yield from guest.bus.access(io_read(guest.bus.bars[0] + guest.config_base, 4))
 

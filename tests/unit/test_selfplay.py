@@ -36,7 +36,7 @@ def told(name: str) -> bool:
 
 @pytest.mark.parametrize("family", range(4))
 def test_lies_are_told(family: int) -> None:
-    names = [name for name in LIES if name not in UNTOLD][family::4]
+    names = [name for name in LIES if name != "disk_after_fault"][family::4]
     assert [name for name in names if not told(name)] == []
 
 

@@ -21,7 +21,7 @@ from tb.flow.variables import Variables
 from tb.selfplay.bout import Order, Outcome
 from tb.selfplay.campaign import Totals, campaign, honest, liars, until
 from tb.selfplay.choices import CHOICES, KNOWN, UNKNOWN
-from tb.selfplay.lie_table import LIES
+from tb.selfplay.lie_table import LIES, UNTOLD
 from tb.selfplay.profiles import UNKNOWN_FIELDS, VALUES
 from tb.selfplay.shrinking import command, smallest
 
@@ -67,7 +67,7 @@ def run(variables: Variables) -> int:
         + f", {wall_s:.1f} s ({totals.events / wall_s:,.0f} events/s)"
     )
     say(f"results: {shown(RESULTS / REPORT)}")
-    return 1 if totals.alarms or totals.untold else 0
+    return 1 if totals.alarms or set(totals.untold) - UNTOLD else 0
 
 
 def _wanted(variables: Variables) -> Wanted:
@@ -134,6 +134,7 @@ def _report(wanted: Wanted, totals: Totals, wall_s: float) -> dict[str, Any]:
         "lies": totals.lied,
         "told": totals.told,
         "untold": totals.untold,
+        "untried": totals.untried,
         "choices_off": {name: CHOICES[name].accused_by for name in UNKNOWN},
         "values_off": {name: [str(value) for value in VALUES[name].unknown] for name in UNKNOWN_FIELDS},
         "events_per_s": round(totals.events / wall_s, 1),

@@ -66,9 +66,7 @@ class Judge:
         self._reads = Reads(facts, errors)
         self._interrupts = Interrupts(facts)
         self._dma = Dma(facts, self._interrupts)
-        self._accesses = Accesses(
-            facts, self._completions, self._interrupts, self._dma, errors, self._reads
-        )
+        self._accesses = Accesses(facts, self._completions, self._interrupts, self._dma, errors, self._reads)
         self._disk = Disk(facts, self._dma)
         self._completions.followers = (facts.snapshots, self._accesses, self._interrupts, self._dma)
         self._handlers = {
@@ -97,9 +95,7 @@ class Judge:
 
     # --- facts
 
-    def tlp(
-        self, time_ns: int, channel: Channel, tlp: Tlp, held_ns: int = 0, waited_ns: int = 0
-    ) -> None:
+    def tlp(self, time_ns: int, channel: Channel, tlp: Tlp, held_ns: int = 0, waited_ns: int = 0) -> None:
         """A packet was accepted on `channel` at its first beat.
 
         A request of the host had waited for that for `waited_ns` of the function's own time.

@@ -21,9 +21,9 @@ class Requests:
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
         self._record = facts.record
-        self._limits = (128, 512)
+        self._limits = (128, 512, 32)
         self._grace = 0
-        self._old_limits = (128, 512)
+        self._old_limits = (128, 512, 32)
 
     def form(self, tlp: Tlp) -> bool:
         """Judge what is right or wrong whatever the packet is for; False when it cannot be judged further."""
@@ -72,25 +72,33 @@ class Requests:
         if not states[0].bus_master and not any(state.bus_master for state in states):
             rule = "PCI-CFG-14"
             self._record.verdict(rule, "The function sent a memory request while bus master is off.")
-        payload, request = self._allowed_limits()
+        payload, request, tags = self._allowed_limits()
         if tlp.type is _WRITE:
             self._limit(4 * tlp.length, payload, "Max_Payload_Size")
-        else:
-            self._limit(4 * tlp.length, request, "Max_Read_Request_Size")
+            return
+        self._limit(4 * tlp.length, request, "Max_Read_Request_Size")
+        if tlp.tag >= tags:
+            what = "The tag of a read is longer than Extended Tag Field Enable of Device Control allows."
+            self._record.verdict("BAD-DEV-18", what, f"at most {tags - 1}", tlp.tag)
 
-    def _allowed_limits(self) -> tuple[int, int]:
-        """Largest sizes allowed: those of every state possible, the old ones for a few packets more."""
+    def _allowed_limits(self) -> tuple[int, int, int]:
+        """Largest sizes and most tags allowed: those of every state possible, the old ones for a while."""
         states = self._facts.snapshots.states
         now = states[0]
-        limits = (now.max_payload, now.max_read_request)
+        limits = (now.max_payload, now.max_read_request, now.tags)
         if len(states) > 1:
-            limits = (max(s.max_payload for s in states), max(s.max_read_request for s in states))
+            limits = (
+                max(s.max_payload for s in states),
+                max(s.max_read_request for s in states),
+                max(s.tags for s in states),
+            )
         if limits != self._limits:
             self._old_limits, self._limits, self._grace = self._limits, limits, _LIMIT_GRACE
         if not self._grace:
             return limits
         self._grace -= 1
-        return max(limits[0], self._old_limits[0]), max(limits[1], self._old_limits[1])
+        old = self._old_limits
+        return max(limits[0], old[0]), max(limits[1], old[1]), max(limits[2], old[2])
 
     def _limit(self, size: int, allowed: int, name: str) -> None:
         if size > allowed:

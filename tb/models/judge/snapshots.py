@@ -14,6 +14,8 @@ from tb.models.config_space import CAPABILITY_PCIE, COMMAND_INTX_DISABLE, COMMAN
 from tb.models.function import FunctionModel
 from tb.models.registers import STATUS_DRIVER_OK
 
+EXTENDED_TAGS = 1 << 8
+"""Of Device Control: tags of 8 bits may be used."""
 NO_VECTOR = 0xFFFF
 NO_SNOOP, RELAXED_ORDERING = 1, 2
 
@@ -38,6 +40,7 @@ class Snapshot:
     generation: int = 0
     bus_master: bool = False
     max_payload: int = 128
+    tags: int = 32
     max_read_request: int = 512
     attributes: int = 0
     parity_response: bool = False
@@ -96,19 +99,21 @@ class Snapshots:
 
 def config_snapshot(model: FunctionModel, before: Snapshot) -> Snapshot:
     """`before` with what configuration space holds now."""
-    payload, request, attributes = 128, 512, 0
+    payload, request, tags, attributes = 128, 512, 32, 0
     express = model.config.capabilities.get(CAPABILITY_PCIE)
     if express is not None:
         control = model.config.read(express + 8, 2)
         largest = 128 << (model.config.read(express + 4, 1) & 7)
         payload = min(128 << (control >> 5 & 7), largest)
         request = min(128 << (control >> 12 & 7), 4096)
+        tags = 256 if control & EXTENDED_TAGS else 32
         attributes = (control >> 4 & 1) * RELAXED_ORDERING | (control >> 11 & 1) * NO_SNOOP
     return replace(
         before,
         bus_master=model.may_dma,
         max_payload=payload,
         max_read_request=request,
+        tags=tags,
         attributes=attributes,
         parity_response=bool(model.config.command & COMMAND_PARITY_RESPONSE),
         intx_disable=bool(model.config.command & COMMAND_INTX_DISABLE),

@@ -39,6 +39,9 @@ class Following(Protocol):
     def reads_wait(self) -> bool:
         """Whether DMA reads are outstanding."""
 
+    def long_idle(self) -> bool:
+        """Whether no read has been outstanding for long."""
+
     def payload(self) -> int:
         """Max_Payload_Size now, bytes."""
 
@@ -108,8 +111,9 @@ class Answers:
     # --- completions
 
     def _refuse(self, tlp: Tlp, why: str = "unsupported") -> None:
-        if not self._liar.lies("request_error_missing"):
-            self._set_device_bits(f"{why}_posted" if tlp.posted else f"{why}_non_posted")
+        kind = f"{why}_posted" if tlp.posted else f"{why}_non_posted"
+        if not (self._would_show(kind) and self._liar.lies("request_error_missing")):
+            self._set_device_bits(kind)
         if not tlp.posted:
             hidden = self._liar.lies("refusal_hidden")
             self._finish(tlp, b"" if not hidden else bytes(4 * tlp.length), refused=not hidden)
@@ -142,7 +146,7 @@ class Answers:
         waits = self._rest.reads_wait()
         if waits and self._waited and self._liar.lies("pending_clear"):
             return False
-        if not waits and self._liar.lies("pending_stuck"):
+        if self._rest.long_idle() and self._liar.lies("pending_stuck"):
             return True
         return waits
 
@@ -303,7 +307,7 @@ class Answers:
             kind = "malformed_completion"
         if kind:
             self._set_device_bits(kind)
-        if bits and self._liar.lies("error_missing"):
+        if bits & ~self._model.config.read(STATUS, 2) and self._liar.lies("error_missing"):
             return
         self._set_late(bits)
 
@@ -318,6 +322,11 @@ class Answers:
                 config.set_bits(STATUS, bits)
 
         self._clock.call(int(ERROR_NS * self._settings.rng.random()), show)
+
+    def _would_show(self, kind: str) -> bool:
+        """Whether an error sets a bit that is not set yet."""
+        bits = self._model.profile.device_status_bits[kind]
+        return bool(bits & ~self._model.config.read(self._pcie + 10, 2))
 
     def _set_device_bits(self, kind: str) -> None:
         self._model.config.set_bits(self._pcie + 10, self._model.profile.device_status_bits[kind])

@@ -28,6 +28,9 @@ from tb.selfplay.player.port import Port
 from tb.selfplay.player.queue import PlayedQueue
 from tb.selfplay.wire import Wire
 
+_LIE_NS = 10_000
+"""For how long a lie about the configuration stands."""
+
 
 class Function:
     """Plays `device` with the choices of its profile and of `settings`; `liar` says where it lies."""
@@ -85,13 +88,16 @@ class Function:
         late = int(latency * self._settings.rng.random())
         if liar.lies("config_interrupt_early"):
             self.interrupts.config_cause()
-            self._clock.call(latency, lambda: self._shows(turn, None))
+            self._clock.call(_LIE_NS, lambda: self._shows(turn, None))
             return
         if liar.lies("config_old_again"):
             device.show(None)
-            self._clock.call(100, lambda: self._shows(turn, old))
+            self._clock.call(_LIE_NS // 4, lambda: self._shows(turn, old))
+            self.interrupts.config_cause()
+            return
         if liar.lies("config_torn"):
-            device.show(new[:4] + old[4:])
+            device.show(bytes(byte ^ 0x40 for byte in new[:1]) + old[1:])
+            late = latency
         self._clock.call(late, lambda: self._told(turn))
 
     def _shows(self, turn: int, content: bytes | None) -> None:
@@ -118,6 +124,10 @@ class Function:
         self.disk.power_cycle()
 
     # --- what accesses cause
+
+    def long_idle(self) -> bool:
+        """Whether no read has been outstanding for long."""
+        return not self.port.busy and self._clock.now - self.port.idle_since > _LIE_NS // 5
 
     def payload(self) -> int:
         """Largest payload of a packet, bytes."""

@@ -53,6 +53,8 @@ class Interrupter:
     def _lost(self) -> bool:
         msix = self._model.msix.enabled
         name = "message_missing" if msix else "assert_missing"
+        if self._liar.name == name and self._liar.told:
+            return True
         return (msix or not self._line) and self._sends(msix) and self._liar.lies(name)
 
     def _sends(self, msix: bool) -> bool:
@@ -109,16 +111,23 @@ class Interrupter:
             self._send(vector)
 
     def _fire(self, queue: int) -> None:
-        if self._model.halted:
+        if self._model.halted and self._model.msix.enabled:
             self._stalled.append(lambda: self._fire(queue))
         else:
             self._after(self._model.queue_interrupt(queue))
+            self._tell_although_halted()
 
     def _fire_config(self) -> None:
-        if self._model.halted:
+        if self._model.halted and self._model.msix.enabled:
             self._stalled.append(self._fire_config)
         else:
             self._after(self._model.config_interrupt())
+            self._tell_although_halted()
+
+    def _tell_although_halted(self) -> None:
+        """INTx is no DMA: it is told without bus master, too."""
+        if self._model.halted and self._model.registers.isr:
+            self._model.registers.intx_pending = True
 
     def _after(self, message: Message | None) -> None:
         if message is None:

@@ -35,6 +35,7 @@ class Read:
     address: int
     count: int
     signal: Signal
+    buffer: bool = False
     data: bytearray = field(default_factory=bytearray)
 
 
@@ -64,6 +65,7 @@ class Port:
         self._liar = liar
         self.on_error: Callable[[Tlp | None, bool], None] = lambda _tlp, _awaited: None
         self.requester_id = 0
+        self.idle_since = 0
         self.limits = Limits()
         self._open: dict[int, Read] = {}
         self._dead: set[int] = set()
@@ -177,11 +179,11 @@ class Port:
         count = self._cut(address, count, self.limits.request, "split_reads", whole=whole)
         tlp = memory_read(address, count, tag, requester_id=self.requester_id)
         self._attributes(tlp, buffer=buffer)
-        return self._sent(tlp)
+        return self._sent(tlp, buffer=buffer)
 
-    def _sent(self, tlp: Tlp) -> Read:
+    def _sent(self, tlp: Tlp, *, buffer: bool = False) -> Read:
         address, count = requested_bytes(tlp)
-        read = Read(tlp, address, count, Signal())
+        read = Read(tlp, address, count, Signal(), buffer)
         self._open[tlp.tag] = read
         self.put(tlp)
         return read
@@ -235,7 +237,8 @@ class Port:
         if tlp.status != CompletionStatus.SUCCESS or tlp.poisoned or not self._fits(read, tlp):
             del self._open[tlp.tag]
             self.on_error(tlp, True)
-            self._end(read, bytes(read.count) if self._liar.lies("bad_answer_used") else None)
+            used = read.buffer and self._liar.lies("bad_answer_used")
+            self._end(read, bytes(read.count) if used else None)
             return
         lead = tlp.lower_address & 3
         read.data += tlp.data[lead : lead + read.count - len(read.data)]
@@ -253,6 +256,7 @@ class Port:
         )
 
     def _end(self, read: Read, data: bytes | None) -> None:
+        self.idle_since = self._clock.now
         self._clock.fire(read.signal, data)
         freed, self._freed = self._freed, Signal()
         self._clock.fire(freed)

@@ -8,7 +8,7 @@ from tb.models.judge.facts import Facts
 from tb.models.judge.interrupts.debts import Debts
 from tb.models.judge.interrupts.reasons import Reasons
 from tb.models.judge.interrupts.spare import Spare
-from tb.models.judge.interrupts.worlds import Worlds
+from tb.models.judge.interrupts.worlds import World, Worlds
 from tb.pcie.tlp import MessageCode, Tlp
 
 
@@ -97,10 +97,14 @@ class Line:
         _, rule, what = self._deadline
         self._deadline = None
         worlds = self._worlds
-        if worlds.keep(
-            # The line may stand without a cause for an access accepted since.
-            lambda world: bool(worlds.wanted(world)) or not (world.line or world.shown) or worlds.ahead(world)
-        ):
+        # The line may stand without a cause for an access accepted since, if one takes it away.
+        since = bool(self._lowering) or any(s.intx_disable or s.msix_enable for s in worlds.states)
+
+        def right(world: World) -> bool:
+            down = not (world.line or world.shown)
+            return down or bool(worlds.wanted(world)) or (since and worlds.ahead(world))
+
+        if worlds.keep(right):
             return
         self._record.verdict(
             rule,

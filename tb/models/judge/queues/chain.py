@@ -45,6 +45,7 @@ class JudgedChain:
 
     __slots__ = (
         "_asked",
+        "_fetched",
         "_parts",
         "_serve",
         "_table",
@@ -74,6 +75,7 @@ class JudgedChain:
         self._walk = walk
         self._table: tuple[int, int] | None = None
         self._asked: list[tuple[int, int]] = []
+        self._fetched: list[tuple[int, int]] = []
         self._parts: dict[int, bytes] = {}
         self._visited: set[int] = set()
         self._serve: Serve | None = None
@@ -115,10 +117,11 @@ class JudgedChain:
     def ask_descriptor(self, address: int, count: int) -> None:
         """The function has asked for these bytes; it may not ask again."""
         self._asked.append((address, address + count))
+        self._fetched.append((address, address + count))
 
     def was_asked(self, address: int) -> bool:
-        """Whether the byte at `address` was read as part of the descriptor being fetched or its table."""
-        return any(first <= address < last for first, last in self._asked)
+        """Whether the byte at `address` was read as part of a descriptor of this chain."""
+        return any(first <= address < last for first, last in self._fetched)
 
     def keep(self, address: int, data: bytes) -> None:
         """The function has got `data` of a descriptor table: `walk_on` goes by it."""

@@ -178,7 +178,7 @@ class QueueReads:
 
     def _refuse_descriptor(self, index: int, address: int) -> None:
         queue = self._queue
-        if any(chain.fetch is not None and chain.was_asked(address) for chain in queue.chains):
+        if any(chain.was_asked(address) for chain in queue.chains):
             queue.refuse("VRING-DESC-12", f"fetches descriptor {index} a second time")
             return
         wanted = [str(chain.fetch.index) for chain in queue.chains if chain.fetch is not None]
