@@ -271,8 +271,8 @@ UNTOLD = frozenset({
 })  # fmt: skip
 """Lies that need not be told each time.
 
-What is late or missing may be missed by no one; what is masked may be on its way. A lie that is not told in any of
-many bouts is a hole of the judge all the same.
+What is late or missing may be missed by no one; what is masked may be on its way. A lie that is told in none
+of many bouts is a hole of the judge all the same.
 """
 FAMILIES = {
     "stop": ("BAD-RING", "BAD-BLK", "VRING-DESC", "VRING-IND", "VRING-AV-04"),

@@ -56,11 +56,7 @@ class Walker:
         kept = self._kept.get(fetch.address)
         seen = fetch.address in self._seen
         self._seen.add(fetch.address)
-        if (
-            seen
-            and self._core.settings.has("chains_overlap")
-            and not self._core.settings.takes("loops_counted")
-        ):
+        if seen and not self._counts():
             raise ChainError("VRING-DESC-03", "the chain comes back to a descriptor it has been at")
         if seen and self._core.settings.rng.random() < 0.5:
             return (yield from self._core.port.read(fetch.address, DESCRIPTOR_BYTES, whole=True))
@@ -76,6 +72,12 @@ class Walker:
             self._kept[fetch.address] = raw
             yield from self._again(fetch)
         return raw
+
+    def _counts(self) -> bool:
+        """Whether a loop is counted out: alone, or where others go on meanwhile and that is chosen."""
+        core = self._core
+        alone = core.settings.depth == 1 and core.profile.broken == "queue"
+        return alone or core.settings.takes("loops_counted")
 
     def _takes_table(self, fetch: Fetch) -> bool:
         """Whether to read the whole table at once: in one packet,
