@@ -83,20 +83,10 @@ _FUNCTION = (
     Choice("looks_at_driver_ok", "the available index is read when DRIVER_OK is set"),
     Choice("moderated", "interrupts are held back for some 10 µs and joined"),
     Choice("spurious_message", "now and then a message without a cause", "VRING-INT-01 VPCI-INT-02"),
-    Choice(
-        "message_for_all",
-        "as many messages of one vector as causes, however many are under way",
-        "VRING-INT-01",
-    ),
-    Choice(
-        "late_when_unmasked", "a message released by an unmasking leaves behind other packets", "VRING-INT-01"
-    ),
-    Choice(
-        "id_of_writes",
-        "bus and device number are those of the last configuration write",
-        "VPCI-DISC-09 BAD-DEV-18",
-    ),
-    Choice("pending_now", "Transactions Pending is sampled once, between two reads", "PCI-FLR-07"),
+    Choice("message_for_all", "as many messages of one vector as causes, however many are under way"),
+    Choice("late_when_unmasked", "a message released by an unmasking leaves behind other packets"),
+    Choice("id_of_writes", "bus and device number are those of the last configuration write"),
+    Choice("pending_now", "Transactions Pending is sampled once, between two reads"),
     Choice(
         "silent_when_stopped",
         "a queue that must stop does not interrupt for what it has given back",
