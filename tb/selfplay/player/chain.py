@@ -83,14 +83,11 @@ class Service:
     def _effects(self, chain: Chain) -> Steps[Effects | None]:
         core, settings = self.core, self.core.settings
         serve = core.device.serve(self.queue.number, chain)
-        if (
-            chain.readable
-            and settings.takes("data_ahead")
-            and not (yield from self._gather(chain, chain.readable_length))
-        ):
-            return None
+        ahead = settings.takes("data_ahead")
         try:
             operation = next(serve)
+            if ahead and not (yield from self._gather(chain, chain.readable_length)):
+                return None
             while True:
                 result = yield from self._perform(chain, operation)
                 if result is None:

@@ -29,13 +29,16 @@ Sent = Callable[[], None] | None
 
 @dataclass(slots=True)
 class Read:
-    """A read on its way; `signal` happens with its bytes, with None when it failed."""
+    """A read on its way; `signal` happens with its bytes, with None when it or one of its `siblings`
+    failed.
+    """
 
     tlp: Tlp
     address: int
     count: int
     signal: Signal
     buffer: bool = False
+    siblings: list[Read] = field(default_factory=list)
     data: bytearray = field(default_factory=bytearray)
 
 
@@ -156,6 +159,7 @@ class Port:
         while count:
             part = yield from self._issue(address, count, whole=whole, buffer=buffer, sent=sent)
             reads.append(part)
+            part.siblings = reads
             address, count = address + part.count, count - part.count
             if count:
                 yield self._settings.wait()
@@ -258,6 +262,8 @@ class Port:
     def _end(self, read: Read, data: bytes | None) -> None:
         self.idle_since = self._clock.now
         self._clock.fire(read.signal, data)
+        for sibling in read.siblings if data is None else ():
+            self._clock.fire(sibling.signal, None)
         freed, self._freed = self._freed, Signal()
         self._clock.fire(freed)
 

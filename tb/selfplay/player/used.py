@@ -214,6 +214,7 @@ class Publisher:
                 return
             event = int.from_bytes(raw, "little")
         (publishes, new), old = asked[-1], self._checked
+        drained = drained and queue.known == new
         self._checked = new
         wanted = needs_interrupt(features, flags=flags, used_event=event, new=new, old=old, drained=drained)
         if wanted and self._answered_for == publishes:
