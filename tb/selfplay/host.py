@@ -18,6 +18,7 @@ SECTOR = 512
 MESSAGES = range(0xFEE0_0000, 0xFEF0_0000)
 _STATUSES = (CompletionStatus.UNSUPPORTED_REQUEST, CompletionStatus.ABORT, CompletionStatus.RETRY)
 _LATE_NS = 180_000
+_PART_NS = 40
 
 
 class Device(Protocol):
@@ -94,7 +95,7 @@ class Host:
             delay = max(delay, self._due - self._clock.now)
         for part in parts:
             self._answer(delay, tlp, part)
-            delay += settings.wait() if len(parts) > 1 else 0
+            delay += int(settings.rng.random() * _PART_NS) if len(parts) > 1 else 0
         self._due = max(self._due, self._clock.now + delay)
         if parts:
             self._later(delay, lambda: self._forget(tlp.tag))

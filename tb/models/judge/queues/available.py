@@ -105,7 +105,7 @@ class AvailableRing:
             for turn, number in enumerate(slots):
                 head = _word(data, 2 * turn + max(0, _SLOTS - first))
                 self._chains.take(number & 0xFFFF, head)
-            if self._any and not queue.stopped:
+            if self._any:
                 self._take_exposed(first, data, exposed_to if index is None else queue.seen)
 
         return deliver
