@@ -137,7 +137,7 @@ def test_a_message_of_another_vector_is_told() -> None:
     facts = served().facts
     place = message_at(facts)
     other = altered(facts, place, address=0xFEE0_1200, data=(0x42).to_bytes(4, "little"))
-    assert first_rule(other) == "VRING-INT-01"
+    assert first_rule(other) == "VPCI-INT-08"
 
 
 def test_a_partial_message_is_told() -> None:

@@ -58,12 +58,15 @@ class Reasons:
             )
         if vectors and self._owed_elsewhere(vectors):
             return _OTHER_VECTOR, "though the event that asks for one is mapped to another vector"
+        state = self._worlds.latest
+        if vectors == [state.config_vector] and state.config_vector not in state.vectors:
+            return _BY_CONFIGURATION, "though the configuration has not changed"
         by_event = self._facts.features >> F_EVENT_IDX & 1
         return _BY_EVENT if by_event else _BY_FLAGS, "without a cause that asks for one"
 
     def _owed_elsewhere(self, vectors: list[int]) -> bool:
-        """Whether every world owes a message, of a vector that an event is mapped to."""
-        return all(self._owes(world, vectors) for world in self._worlds.set)
+        """Whether a world owes a message of another vector, which an event is mapped to."""
+        return any(self._owes(world, vectors) for world in self._worlds.close())
 
     def _owes(self, world: World, but: list[int]) -> bool:
         state = self._worlds.state(world)

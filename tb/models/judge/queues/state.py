@@ -167,8 +167,10 @@ class QueueState:
 
     @property
     def deciding(self) -> bool:
-        """Whether used elements are written whose interrupt the function has no business to send yet."""
-        return bool(self.undecided or self.open_samples or self.elements)
+        """Whether chains are served whose interrupt the function has no business to send yet."""
+        if self.undecided or self.open_samples or self.elements:
+            return True
+        return any(chain.written for chain in self.chains)
 
     @property
     def spoilt(self) -> bool:
