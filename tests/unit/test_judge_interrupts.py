@@ -333,7 +333,7 @@ def test_no_config_interrupt_before_driver_ok() -> None:
     function.resize(100)
     assert_clean(function)
     message = memory_write(0xFEE0_1000, (0x40).to_bytes(4, "little"), requester_id=FUNCTION_ID)
-    assert first_rule(inserted(function.facts, len(function.facts), message)) == "VRING-INT-01"
+    assert first_rule(inserted(function.facts, len(function.facts), message)) == "VPCI-STAT-24"
 
 
 def test_an_interrupt_lost_in_the_middle_is_told_before_the_end() -> None:

@@ -60,7 +60,7 @@ class Reasons:
             return _OTHER_VECTOR, "though the event that asks for one is mapped to another vector"
         state = self._worlds.latest
         if vectors == [state.config_vector] and state.config_vector not in state.vectors:
-            return _BY_CONFIGURATION, "though the configuration has not changed"
+            return _BY_CONFIGURATION, "that no change of the configuration calls for"
         by_event = self._facts.features >> F_EVENT_IDX & 1
         return _BY_EVENT if by_event else _BY_FLAGS, "without a cause that asks for one"
 
