@@ -86,7 +86,7 @@ _FUNCTION = (
     Choice("message_for_all", "as many messages of one vector as causes, however many are under way"),
     Choice("late_when_unmasked", "a message released by an unmasking leaves behind other packets"),
     Choice("id_of_writes", "bus and device number are those of the last configuration write"),
-    Choice("pending_now", "Transactions Pending is sampled once, between two reads"),
+    Choice("pending_now", "Transactions Pending is sampled once, between two reads", "PCI-FLR-07"),
     Choice(
         "silent_when_stopped",
         "a queue that must stop does not interrupt for what it has given back",

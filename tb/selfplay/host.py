@@ -152,7 +152,7 @@ class Host:
         if kind < 2:
             return [*parts[:kept], (start, 0, int(rng.choice(_STATUSES)))]
         if kind == 2:
-            return [*parts[:kept], (start, size, -1)]
+            return [*parts[:kept], (start, size, -1), *parts[kept + 1 :]]
         self._wire.unanswered(tlp.tag)
         self.device.never_answered(tlp.tag)
         if kind == 4:

@@ -98,7 +98,7 @@ _ANSWERS = (
     ),
     Lie("select_lost", "a write to QUEUE_SELECT is lost", "VPCI-REG-21"),
     Lie("vector_lost", "a write to a vector register is lost", "VPCI-INT-10", ("msix",)),
-    Lie("command_lost", "a write to Command is lost", "PCI-CFG-05 PCI-CFG-01"),
+    Lie("command_lost", "a write to Command is lost", "PCI-CFG-03 PCI-CFG-05 PCI-CFG-01"),
     Lie("entry_lost", "a write to the MSI-X table is lost", "PCI-MSIX-03", ("msix",)),
     Lie("status_lost", "a write to the status register is lost", "VPCI-STAT-13"),
     Lie("reset_keeps_features", "reset leaves the features", "VPCI-STAT-06 VPCI-STAT-17"),
@@ -267,7 +267,8 @@ LIES = {lie.name: lie for lie in (*_FORM, *_ANSWERS, *_QUEUE, *_INTERRUPTS, *_DI
 UNTOLD = frozenset({
     "disk_after_fault", "kick_ignored", "kick_late", "queue_starved", "message_masked", "unmasked_lost",
     "config_interrupt_missing", "config_interrupt_early", "config_old_again", "config_torn", "no_second_look",
-    "isr_kept", "bad_answer_used", "index_never", "used_never", "error_invented",
+    "isr_kept", "bad_answer_used", "index_never", "used_never", "error_invented", "error_missing",
+    "deassert_late", "dma_after_reset", "message_late",
 })  # fmt: skip
 """Lies that need not be told each time.
 

@@ -103,7 +103,9 @@ class Service:
         if isinstance(operation, Gather):
             if operation.offset:
                 self._ask_early(chain, operation)
-            end = min(operation.offset + operation.length, chain.readable_length)
+            end = operation.offset + operation.length
+            if end > chain.readable_length:  # its descriptors say so: nothing need be read
+                return bytes(max(0, chain.readable_length - operation.offset))
             if not (yield from self._gather(chain, end)):
                 return None
             return self._prefix[operation.offset : end]

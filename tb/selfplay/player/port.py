@@ -238,12 +238,16 @@ class Port:
         if read is None or tlp.requester_id != read.tlp.requester_id:
             self.on_error(tlp, False)
             return
-        if tlp.status != CompletionStatus.SUCCESS or tlp.poisoned or not self._fits(read, tlp):
+        if tlp.status != CompletionStatus.SUCCESS or not self._fits(read, tlp):
             del self._open[tlp.tag]
             self.on_error(tlp, True)
             used = read.buffer and self._liar.lies("bad_answer_used")
             self._end(read, bytes(read.count) if used else None)
             return
+        if tlp.poisoned:  # it has failed; the tag is its own until the rest has come
+            self.on_error(tlp, True)
+            used = read.buffer and self._liar.lies("bad_answer_used")
+            self._end(read, bytes(read.count) if used else None)
         lead = tlp.lower_address & 3
         read.data += tlp.data[lead : lead + read.count - len(read.data)]
         if len(read.data) >= read.count:
