@@ -170,7 +170,7 @@ class QueueState:
         """Whether chains are served whose interrupt the function has no business to send yet."""
         if self.undecided or self.open_samples or self.elements:
             return True
-        return any(chain.written for chain in self.chains)
+        return any(chain.effects is not None for chain in self.chains)
 
     @property
     def spoilt(self) -> bool:
