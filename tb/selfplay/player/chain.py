@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from tb.models.devices.base import (
     Effects,
@@ -15,18 +15,30 @@ from tb.models.devices.base import (
     Operation,
 )
 from tb.models.judge.media import BlockRequest, MediaOperation
-from tb.models.virtqueue import Chain, ChainError, Segment
+from tb.models.virtqueue import Chain, ChainError, RingLayout, Segment
 from tb.selfplay.clock import Steps
 from tb.selfplay.player import chain_lies
+from tb.selfplay.player.core import Core
 from tb.selfplay.player.disk import SECTOR, Job
 from tb.selfplay.player.walk import HEADER, Walker
-
-if TYPE_CHECKING:
-    from tb.selfplay.player.queue import PlayedQueue
 
 Piece = tuple[int, bytes]
 _OUT = 1
 _BARRIER = 1 << 31
+
+
+class ChainOwner(Protocol):
+    """The queue of a chain, as far as the chain has to do with it."""
+
+    core: Core
+    number: int
+    layout: RingLayout
+
+    def stop(self, error: ChainError | None, cause: Service | None = None) -> None: ...
+
+    def finished_with(self, service: Service, length: int) -> None: ...
+
+    def is_used(self, service: Service) -> bool: ...
 
 
 class Service:
@@ -34,7 +46,7 @@ class Service:
     all is read, only writes are left.
     """
 
-    def __init__(self, queue: PlayedQueue, head: int, turn: int) -> None:
+    def __init__(self, queue: ChainOwner, head: int, turn: int) -> None:
         self.queue = queue
         self.core = queue.core
         self.head = head

@@ -7,13 +7,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from tb.models.virtqueue import needs_interrupt
+from tb.models.virtqueue import ChainError, RingLayout, needs_interrupt
 from tb.selfplay.clock import Signal, Steps
-
-if TYPE_CHECKING:
-    from tb.selfplay.player.queue import PlayedQueue
+from tb.selfplay.player.core import Core
 
 _ELEMENT = Struct("<II")
 
@@ -26,10 +24,32 @@ class Done(NamedTuple):
     turn: int
 
 
+class RingOwner(Protocol):
+    """The queue of a used ring, as far as the ring has to do with it."""
+
+    core: Core
+    number: int
+    layout: RingLayout
+    known: int
+    taken: int
+
+    def spawn_giver(self, steps: Steps[Any]) -> None: ...
+
+    def spawn_look(self, steps: Steps[Any]) -> None: ...
+
+    def given_back(self, count: int) -> None: ...
+
+    def learn(self, index: int) -> None: ...
+
+    def kick(self) -> None: ...
+
+    def stop(self, error: ChainError | None) -> None: ...
+
+
 class Publisher:
     """Gives back what is served. `published` is the used index the guest has been shown."""
 
-    def __init__(self, queue: PlayedQueue) -> None:
+    def __init__(self, queue: RingOwner) -> None:
         self._queue = queue
         self._core = queue.core
         self._finished: deque[Done] = deque()
