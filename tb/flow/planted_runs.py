@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from tb.flow.build import Recipe, build
 from tb.flow.campaign import Job, all_or_none
@@ -18,6 +18,17 @@ from tb.flow.planted_copy import PlantedCopy, plant_together
 from tb.flow.simulation import Outcome, simulate
 
 
+class Found(Protocol):
+    """What became of one patch, and the line that says so."""
+
+    @property
+    def line(self) -> str: ...
+
+
+F = TypeVar("F", bound=Found)
+Attempt = Callable[[Planted, PlantedCopy, Bar], Awaitable[F]]
+
+
 class Workshop:
     """Everything lies in `folder`; `jobs` builds go on at a time; `seed` is that of every run."""
 
@@ -25,6 +36,24 @@ class Workshop:
         self._folder = folder
         self._jobs = jobs
         self._seed = seed
+
+    async def try_each(
+        self, patches: Sequence[Planted], title: str, display: Display, attempt: Attempt[F]
+    ) -> list[F]:
+        """What `attempt` finds of each patch on its copy, as many at a time as builds; each gives a line."""
+        copies = await self.copies(patches, display)
+        slots = asyncio.Semaphore(self._jobs)
+        with display.bar(title, len(patches)) as overall:
+
+            async def one(patch: Planted) -> F:
+                async with slots:
+                    with display.bar(patch.name) as bar:
+                        finding = await attempt(patch, copies[patch.name], bar)
+                overall.advance()
+                display.say(finding.line)
+                return finding
+
+            return await all_or_none([one(patch) for patch in patches])
 
     async def copies(self, patches: Sequence[Planted], display: Display) -> dict[str, PlantedCopy]:
         """The copy in which each patch is, by the patch's name; those of several patches are built."""

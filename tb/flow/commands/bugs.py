@@ -8,12 +8,12 @@ A bug is caught when there is such a verdict; a run that merely fails does not c
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from tb.flow.campaign import CORES, Job, all_or_none, run_all
+from tb.flow.campaign import CORES, Job, run_all
 from tb.flow.display import Bar, Display, complain, print_table, say
 from tb.flow.failures import tell_all
 from tb.flow.paths import RESULTS, SIM_BUILD, require_writable, shown
@@ -97,19 +97,7 @@ async def clean_rtl_fails(bugs: Sequence[Planted], jobs: int, seed: int) -> bool
 async def hunt(bugs: Sequence[Planted], jobs: int, seed: int, display: Display) -> list[Finding]:
     """Plant, build and run all bugs, `jobs` at a time."""
     workshop = Workshop(BUGS, jobs, seed)
-    copies = await workshop.copies(bugs, display)
-    slots = asyncio.Semaphore(jobs)
-    with display.bar("planted bugs", len(bugs)) as overall:
-
-        async def one(bug: Planted) -> Finding:
-            async with slots:
-                with display.bar(bug.name) as bar:
-                    finding = await try_bug(workshop, bug, copies[bug.name], bar)
-            overall.advance()
-            display.say(finding.line)
-            return finding
-
-        return await all_or_none([one(bug) for bug in bugs])
+    return await workshop.try_each(bugs, "planted bugs", display, partial(try_bug, workshop))
 
 
 async def try_bug(workshop: Workshop, bug: Planted, copy: PlantedCopy, bar: Bar) -> Finding:

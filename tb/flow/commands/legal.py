@@ -7,15 +7,15 @@ does something else. What no small patch makes the RTL do is shown by traces, wh
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from tb.flow.campaign import CORES, all_or_none
+from tb.flow.campaign import CORES
 from tb.flow.display import Bar, Display, complain, print_table, say
 from tb.flow.paths import RESULTS, ROOT, SIM_BUILD, require_writable, shown
 from tb.flow.plan import load_plan
@@ -78,19 +78,7 @@ def _judge_traces() -> int:
 async def try_all(variants: list[Planted], jobs: int, seed: int, display: Display) -> list[Finding]:
     """Plant, build and run all variants, `jobs` at a time."""
     workshop = Workshop(LEGAL, jobs, seed)
-    copies = await workshop.copies(variants, display)
-    slots = asyncio.Semaphore(jobs)
-    with display.bar("legal variants", len(variants)) as overall:
-
-        async def one(variant: Planted) -> Finding:
-            async with slots:
-                with display.bar(variant.name) as bar:
-                    finding = await try_variant(workshop, variant, copies[variant.name], bar)
-            overall.advance()
-            display.say(finding.line)
-            return finding
-
-        return await all_or_none([one(variant) for variant in variants])
+    return await workshop.try_each(variants, "legal variants", display, partial(try_variant, workshop))
 
 
 async def try_variant(workshop: Workshop, variant: Planted, copy: PlantedCopy, bar: Bar) -> Finding:
